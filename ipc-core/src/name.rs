@@ -1,0 +1,74 @@
+//! Where every object name is judged: one leading slash, no other, 1 to 255 bytes behind it.
+
+use crate::error::{Error, Object, Result};
+use std::ffi::CString;
+use std::sync::Arc;
+
+/// A valid object name, "/orders".
+#[derive(Clone, Debug)]
+pub(crate) struct Name(Arc<str>);
+
+impl Name {
+    /// Judges `text`; `longest` is what the kind of object allows behind the slash.
+    pub fn new(operation: &'static str, text: &str, longest: usize) -> Result<Name> {
+        let refuse = |errno, cause: String| {
+            Err(Error::new(operation, Object::Name(text.escape_debug().to_string().into()), errno, cause))
+        };
+        let Some(rest) = text.strip_prefix('/') else {
+            return refuse(libc::EINVAL, format!("a name begins with a slash, as in \"/{}\"", text.escape_debug()));
+        };
+        if rest.is_empty() || rest == "." || rest == ".." {
+            return refuse(
+                libc::EINVAL,
+                "a name has at least one character behind the slash, and is not . or ..".into(),
+            );
+        }
+        if rest.contains('/') {
+            return refuse(libc::EINVAL, "a name has one slash, at its beginning: it is no path".into());
+        }
+        if rest.contains('\0') {
+            return refuse(libc::EINVAL, "a name has no NUL byte".into());
+        }
+        if rest.len() > longest {
+            return refuse(
+                libc::ENAMETOOLONG,
+                format!("the name has {} bytes behind the slash; at most {longest} fit", rest.len()),
+            );
+        }
+        Ok(Name(text.into()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name as a file name behind `prefix`: "/orders" with prefix "sem." is "sem.orders".
+    pub fn file(&self, prefix: &str) -> CString {
+        CString::new(format!("{prefix}{}", &self.0[1..])).expect("Name::new refuses NUL")
+    }
+}
+
+impl From<&Name> for Object {
+    fn from(name: &Name) -> Object {
+        Object::Name(name.0.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Name;
+
+    fn errno(text: &str) -> i32 {
+        Name::new("open queue", text, 255).unwrap_err().errno()
+    }
+
+    #[test]
+    fn a_name_is_one_slash_and_up_to_255_bytes() {
+        assert_eq!(Name::new("", "/orders", 255).unwrap().file("sem.").as_bytes(), b"sem.orders");
+        assert!(Name::new("", &format!("/{}", "x".repeat(255)), 255).is_ok());
+        assert_eq!(errno(&format!("/{}", "x".repeat(256))), libc::ENAMETOOLONG);
+        for bad in ["", "orders", "/", "/a/b", "//a", "/a/", "/.", "/..", "/a\0b"] {
+            assert_eq!(errno(bad), libc::EINVAL, "{bad:?}");
+        }
+    }
+}

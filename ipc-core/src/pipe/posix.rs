@@ -1,0 +1,99 @@
+//! The kernel's pipes: one end, as a descriptor.
+
+use crate::deadline::Deadline;
+use crate::error::Errno;
+use crate::pipe::PIPE_BUF;
+use crate::sys::{self, fd, pipe, signal};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::OnceLock;
+
+/// One end of a pipe or FIFO.
+#[derive(Debug)]
+pub(crate) struct End {
+    fd: OwnedFd,
+    /// The same pipe without blocking, opened when a call first must not block. `None` inside: this
+    /// process may not reopen the pipe (it was made by another user, or /proc is not there).
+    twin: OnceLock<Option<OwnedFd>>,
+    /// SIGPIPE would end the process, so each write goes without it.
+    guard: bool,
+}
+
+impl End {
+    pub fn new(fd: OwnedFd) -> End {
+        End { fd, twin: OnceLock::new(), guard: signal::sigpipe_is_fatal() }
+    }
+
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    pub fn into_fd(self) -> OwnedFd {
+        self.fd
+    }
+
+    fn twin(&self) -> Option<BorrowedFd<'_>> {
+        self.twin.get_or_init(|| pipe::nonblocking_twin(self.fd()).ok()).as_ref().map(AsFd::as_fd)
+    }
+
+    pub fn read(&self, buf: &mut [u8], deadline: Deadline) -> sys::Result<usize> {
+        if deadline.is_never() {
+            return fd::read(self.fd(), buf);
+        }
+        let twin = self.twin();
+        self.retry(deadline, fd::READABLE, || match twin {
+            Some(twin) => fd::read(twin, buf),
+            None => fd::read(self.ready(fd::READABLE)?, buf),
+        })
+    }
+
+    pub fn write(&self, data: &[u8], deadline: Deadline) -> sys::Result<usize> {
+        if deadline.is_never() {
+            return pipe::write(self.fd(), data, self.guard);
+        }
+        let twin = self.twin();
+        self.retry(deadline, fd::WRITABLE, || match twin {
+            Some(twin) => pipe::write(twin, data, self.guard),
+            None => pipe::write(self.ready(fd::WRITABLE)?, &data[..data.len().min(PIPE_BUF)], self.guard),
+        })
+    }
+
+    /// Without a twin: poll(2) promises that a call will not block, unless a competitor who has the
+    /// same end open is faster.
+    fn ready(&self, events: i16) -> sys::Result<BorrowedFd<'_>> {
+        if fd::poll(self.fd(), events, Some(std::time::Duration::ZERO))? { Ok(self.fd()) } else { Err(Errno::AGAIN) }
+    }
+
+    /// Repeats a call that does not block until it is served or the deadline passes.
+    pub fn retry(
+        &self,
+        deadline: Deadline,
+        events: i16,
+        mut call: impl FnMut() -> sys::Result<usize>,
+    ) -> sys::Result<usize> {
+        loop {
+            match call() {
+                Err(Errno::AGAIN) if !deadline.is_now() => deadline.wait_for(self.fd(), events)?,
+                done => return done,
+            }
+        }
+    }
+}
+
+/// Repeats a call that moves bytes between two descriptors and does not block, until it is served or
+/// the deadline passes.
+pub(crate) fn between(
+    from: BorrowedFd<'_>,
+    to: BorrowedFd<'_>,
+    deadline: Deadline,
+    call: impl Fn() -> sys::Result<usize>,
+) -> sys::Result<usize> {
+    loop {
+        match call() {
+            Err(Errno::AGAIN) if !deadline.is_now() => {
+                deadline.wait_for(from, fd::READABLE)?;
+                deadline.wait_for(to, fd::WRITABLE)?;
+            }
+            done => return done,
+        }
+    }
+}

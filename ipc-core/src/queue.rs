@@ -1,0 +1,742 @@
+#![doc = include_str!("../docs/queue.md")]
+
+mod posix;
+
+use crate::deadline::Deadline;
+use crate::engine::Engine;
+use crate::error::{Errno, Error, Object, Result};
+use crate::name::Name;
+use crate::options::{self, Access, Mode, Opened};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+
+/// The highest priority that a message can have; the lowest is 0. `MQ_PRIO_MAX - 1` on Linux.
+///
+/// ```
+/// assert_eq!(unipc::queue::PRIORITY_MAX, 32767);
+/// ```
+pub const PRIORITY_MAX: u32 = 32767;
+
+/// Behind the slash: NAME_MAX.
+const NAME_MAX: usize = 255;
+
+/// A message queue: messages of a bounded size, the highest priority first, in order within one.
+///
+/// Dropping the handle closes it and removes nothing. Any thread may use it, several at once too,
+/// and so may a child made by fork; exec closes it.
+///
+/// ```
+/// use unipc::Queue;
+/// let name = format!("/unipc-doc-queue-{}", std::process::id());
+/// let queue = Queue::options().max_messages(4).message_size(64).create(&name)?;
+/// queue.send(b"low", 0)?;
+/// queue.send(b"high", 5)?;
+/// let message = queue.receive()?;
+/// assert_eq!((message.data.as_slice(), message.priority), (&b"high"[..], 5));
+/// Queue::unlink(&name)?;
+/// # Ok::<(), unipc::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Queue {
+    name: Name,
+    inner: posix::Queue,
+}
+
+/// How a queue is made and opened. See [`Queue::options`].
+///
+/// ```
+/// let mut options = unipc::Queue::options();
+/// options.max_messages(10).message_size(1024).mode(0o660);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct QueueOptions {
+    size: posix::Size,
+    mode: Mode,
+    access: Access,
+    nonblocking: bool,
+    engine: Engine,
+}
+
+/// A message that was received.
+///
+/// ```
+/// # let name = format!("/unipc-doc-message-{}", std::process::id());
+/// # let queue = unipc::Queue::options().max_messages(1).message_size(16).create(&name)?;
+/// # unipc::Queue::unlink(&name)?;
+/// queue.send(b"text", 3)?;
+/// let unipc::queue::Message { data, priority } = queue.receive()?;
+/// assert_eq!((data, priority), (b"text".to_vec(), 3));
+/// # Ok::<(), unipc::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The bytes, as many as were sent.
+    pub data: Vec<u8>,
+    /// The priority it was sent with.
+    pub priority: u32,
+}
+
+/// What was received into a buffer of the caller's.
+///
+/// ```
+/// # let name = format!("/unipc-doc-received-{}", std::process::id());
+/// # let queue = unipc::Queue::options().max_messages(1).message_size(16).create(&name)?;
+/// # unipc::Queue::unlink(&name)?;
+/// queue.send(b"text", 3)?;
+/// let mut buffer = [0; 16];
+/// let received = queue.receive_into(&mut buffer)?;
+/// assert_eq!(&buffer[..received.len], b"text");
+/// # Ok::<(), unipc::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// How many bytes of the buffer the message takes.
+    pub len: usize,
+    /// The priority it was sent with.
+    pub priority: u32,
+}
+
+/// The attributes of a queue, as mq_getattr(3) has them.
+///
+/// ```
+/// # let name = format!("/unipc-doc-attributes-{}", std::process::id());
+/// # let queue = unipc::Queue::options().max_messages(2).message_size(16).create(&name)?;
+/// # unipc::Queue::unlink(&name)?;
+/// queue.send(b"text", 0)?;
+/// let attributes = queue.attributes()?;
+/// assert_eq!((attributes.max_messages, attributes.message_size, attributes.queued), (2, 16, 1));
+/// # Ok::<(), unipc::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attributes {
+    /// How many messages fit.
+    pub max_messages: usize,
+    /// How many bytes a message has at most.
+    pub message_size: usize,
+    /// How many messages are there now.
+    pub queued: usize,
+    /// Whether O_NONBLOCK is set.
+    pub nonblocking: bool,
+}
+
+impl Queue {
+    /// Options to create or open a queue with.
+    ///
+    /// ```
+    /// use unipc::{Access, Queue};
+    /// let name = format!("/unipc-doc-queue-options-{}", std::process::id());
+    /// let sender = Queue::options()
+    ///     .max_messages(4)
+    ///     .message_size(64)
+    ///     .access(Access::WriteOnly)
+    ///     .create(&name)?;
+    /// assert!(sender.try_receive().is_err());
+    /// Queue::unlink(&name)?;
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn options() -> QueueOptions {
+        QueueOptions::default()
+    }
+
+    /// Makes a queue of the system's default size, mode 0600; as [`QueueOptions::create`].
+    ///
+    /// # Errors
+    /// As [`QueueOptions::create`].
+    ///
+    /// ```
+    /// use unipc::Queue;
+    /// let name = format!("/unipc-doc-queue-create-{}", std::process::id());
+    /// let queue = Queue::create(&name)?;
+    /// Queue::unlink(&name)?;
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn create(name: &str) -> Result<Queue> {
+        Queue::options().create(name)
+    }
+
+    /// Opens a queue that exists, for sending and receiving; as [`QueueOptions::open`].
+    ///
+    /// # Errors
+    /// As [`QueueOptions::open`].
+    ///
+    /// ```
+    /// let error = unipc::Queue::open("/no-such-queue").unwrap_err();
+    /// assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+    /// ```
+    pub fn open(name: &str) -> Result<Queue> {
+        Queue::options().open(name)
+    }
+
+    /// Removes the name at once; the queue goes when the last handle of it is closed.
+    /// [mq_unlink(3)](https://man7.org/linux/man-pages/man3/mq_unlink.3.html).
+    ///
+    /// # Errors
+    /// ENOENT; EACCES, EPERM: it belongs to another user; EINVAL, ENAMETOOLONG: no valid name.
+    ///
+    /// ```
+    /// assert!(unipc::Queue::unlink("/no-such-queue").is_err());
+    /// ```
+    pub fn unlink(name: &str) -> Result<()> {
+        let operation = "unlink queue";
+        let name = Name::new(operation, name, NAME_MAX)?;
+        posix::Queue::unlink(&name).map_err(|errno| errno.of(operation, &name))
+    }
+
+    /// The name it was created or opened by.
+    ///
+    /// ```
+    /// # let name = format!("/unipc-doc-queue-name-{}", std::process::id());
+    /// let queue = unipc::Queue::create(&name)?;
+    /// assert_eq!(queue.name(), name);
+    /// # unipc::Queue::unlink(&name)?;
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn name(&self) -> &str {
+        self.name.as_str()
+    }
+
+    /// The engine that does its work.
+    ///
+    /// ```
+    /// # let name = format!("/unipc-doc-queue-engine-{}", std::process::id());
+    /// # let queue = unipc::Queue::create(&name)?;
+    /// # unipc::Queue::unlink(&name)?;
+    /// assert_eq!(queue.engine(), unipc::Engine::Posix);
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn engine(&self) -> Engine {
+        Engine::Posix
+    }
+
+    /// How many messages fit; fixed when the queue was made.
+    ///
+    /// ```
+    /// # let name = format!("/unipc-doc-queue-max-{}", std::process::id());
+    /// let queue = unipc::Queue::options().max_messages(3).message_size(16).create(&name)?;
+    /// assert_eq!(queue.max_messages(), 3);
+    /// # unipc::Queue::unlink(&name)?;
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn max_messages(&self) -> usize {
+        self.inner.max_messages
+    }
+
+    /// How many bytes a message has at most, and a buffer to receive into at least; fixed when the
+    /// queue was made.
+    ///
+    /// ```
+    /// # let name = format!("/unipc-doc-queue-size-{}", std::process::id());
+    /// let queue = unipc::Queue::options().max_messages(3).message_size(16).create(&name)?;
+    /// assert_eq!(queue.message_size(), 16);
+    /// # unipc::Queue::unlink(&name)?;
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn message_size(&self) -> usize {
+        self.inner.message_size
+    }
+
+    /// The attributes, as they are at this moment.
+    ///
+    /// # Errors
+    /// None that an open queue gives.
+    ///
+    /// ```
+    /// # let name = format!("/unipc-doc-queue-attr-{}", std::process::id());
+    /// # let queue = unipc::Queue::create(&name)?;
+    /// # unipc::Queue::unlink(&name)?;
+    /// assert!(!queue.attributes()?.nonblocking);
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn attributes(&self) -> Result<Attributes> {
+        let found = self.inner.attributes().map_err(|errno| errno.of("inspect queue", &self.name))?;
+        Ok(Attributes {
+            max_messages: found.max_messages,
+            message_size: found.message_size,
+            queued: found.queued,
+            nonblocking: found.nonblocking,
+        })
+    }
+
+    /// How many messages are in the queue.
+    ///
+    /// # Errors
+    /// None that an open queue gives.
+    ///
+    /// ```
+    /// # let name = format!("/unipc-doc-queue-len-{}", std::process::id());
+    /// # let queue = unipc::Queue::create(&name)?;
+    /// # unipc::Queue::unlink(&name)?;
+    /// queue.send(b"one", 0)?;
+    /// assert_eq!(queue.len()?, 1);
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn len(&self) -> Result<usize> {
+        Ok(self.attributes()?.queued)
+    }
+
+    /// Whether no message is in the queue.
+    ///
+    /// # Errors
+    /// None that an open queue gives.
+    ///
+    /// ```
+    /// # let name = format!("/unipc-doc-queue-empty-{}", std::process::id());
+    /// # let queue = unipc::Queue::create(&name)?;
+    /// # unipc::Queue::unlink(&name)?;
+    /// assert!(queue.is_empty()?);
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn is_empty(&self) -> Result<bool> {
+        Ok(self.len()? == 0)
+    }
+
+    /// Sets O_NONBLOCK: every call on this handle that would wait, with a deadline or without, fails
+    /// with EAGAIN instead. The flag belongs to the open description, which a child made by fork
+    /// shares. [mq_setattr(3)](https://man7.org/linux/man-pages/man3/mq_getattr.3.html).
+    ///
+    /// # Errors
+    /// None that an open queue gives.
+    ///
+    /// ```
+    /// # let name = format!("/unipc-doc-queue-nonblocking-{}", std::process::id());
+    /// # let queue = unipc::Queue::create(&name)?;
+    /// # unipc::Queue::unlink(&name)?;
+    /// queue.set_nonblocking(true)?;
+    /// assert!(queue.receive().unwrap_err().would_block());
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn set_nonblocking(&self, on: bool) -> Result<()> {
+        self.inner.set_nonblocking(on).map_err(|errno| errno.of("set flags of queue", &self.name))
+    }
+
+    /// Sends a message, waiting while the queue is full. An empty message is a message.
+    /// [mq_send(3)](https://man7.org/linux/man-pages/man3/mq_send.3.html).
+    ///
+    /// # Errors
+    /// EMSGSIZE: longer than [`message_size`](Self::message_size). EINVAL: `priority` beyond
+    /// [`PRIORITY_MAX`]. EBADF: opened for receiving only. EINTR: a signal handler ran; nothing was
+    /// sent. EAGAIN: full, and the handle is [non-blocking](Self::set_nonblocking).
+    ///
+    /// ```
+    /// # let name = format!("/unipc-doc-queue-send-{}", std::process::id());
+    /// # let queue = unipc::Queue::options().max_messages(2).message_size(16).create(&name)?;
+    /// # unipc::Queue::unlink(&name)?;
+    /// queue.send(b"hello", 0)?;
+    /// assert!(queue.send(b"more than sixteen bytes", 0).is_err());
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    #[inline]
+    pub fn send(&self, data: &[u8], priority: u32) -> Result<()> {
+        self.send_by(data, priority, Deadline::NEVER)
+    }
+
+    /// Sends a message if there is room, and does not wait.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send); EAGAIN: the queue is full.
+    ///
+    /// ```
+    /// # let name = format!("/unipc-doc-queue-try-send-{}", std::process::id());
+    /// # let queue = unipc::Queue::options().max_messages(1).message_size(16).create(&name)?;
+    /// # unipc::Queue::unlink(&name)?;
+    /// queue.try_send(b"fits", 0)?;
+    /// assert!(queue.try_send(b"does not", 0).unwrap_err().would_block());
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    #[inline]
+    pub fn try_send(&self, data: &[u8], priority: u32) -> Result<()> {
+        self.send_by(data, priority, Deadline::NOW)
+    }
+
+    /// Sends a message, waiting for room until `deadline` at the latest. Room that is there is used,
+    /// even if the deadline has passed.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send); ETIMEDOUT: the queue was full all the time.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// # let name = format!("/unipc-doc-queue-send-by-{}", std::process::id());
+    /// # let queue = unipc::Queue::options().max_messages(1).message_size(16).create(&name)?;
+    /// # unipc::Queue::unlink(&name)?;
+    /// queue.send(b"fits", 0)?;
+    /// assert!(queue.send_by(b"late", 0, Duration::from_millis(2)).unwrap_err().timed_out());
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    #[inline]
+    pub fn send_by(&self, data: &[u8], priority: u32, deadline: impl Into<Deadline>) -> Result<()> {
+        self.inner.send(data, priority, deadline.into()).map_err(|errno| self.explain_send(errno, data, priority))
+    }
+
+    #[cold]
+    fn explain_send(&self, errno: Errno, data: &[u8], priority: u32) -> Error {
+        let error = errno.of("send to queue", &self.name);
+        match errno.0 {
+            libc::EMSGSIZE => error.because(format!(
+                "a message of {} bytes exceeds the queue's message size of {}",
+                data.len(),
+                self.message_size()
+            )),
+            libc::EINVAL if priority > PRIORITY_MAX => {
+                error.because(format!("priority {priority} exceeds {PRIORITY_MAX}"))
+            }
+            libc::EAGAIN => error.because("the queue is full"),
+            libc::ETIMEDOUT => error.because("timed out: the queue was full"),
+            libc::EBADF => error.because("this handle is open for receiving only"),
+            _ => error,
+        }
+    }
+
+    /// Receives the oldest message of the highest priority, waiting while there is none.
+    /// [mq_receive(3)](https://man7.org/linux/man-pages/man3/mq_receive.3.html).
+    ///
+    /// # Errors
+    /// EBADF: opened for sending only. EINTR: a signal handler ran; no message was taken. EAGAIN:
+    /// empty, and the handle is [non-blocking](Self::set_nonblocking).
+    ///
+    /// ```
+    /// # let name = format!("/unipc-doc-queue-receive-{}", std::process::id());
+    /// # let queue = unipc::Queue::create(&name)?;
+    /// # unipc::Queue::unlink(&name)?;
+    /// queue.send(b"hello", 0)?;
+    /// assert_eq!(queue.receive()?.data, b"hello");
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn receive(&self) -> Result<Message> {
+        self.receive_by(Deadline::NEVER)
+    }
+
+    /// Receives a message if there is one, and does not wait.
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive); EAGAIN: the queue is empty.
+    ///
+    /// ```
+    /// # let name = format!("/unipc-doc-queue-try-receive-{}", std::process::id());
+    /// # let queue = unipc::Queue::create(&name)?;
+    /// # unipc::Queue::unlink(&name)?;
+    /// assert!(queue.try_receive().unwrap_err().would_block());
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn try_receive(&self) -> Result<Message> {
+        self.receive_by(Deadline::NOW)
+    }
+
+    /// Receives a message, waiting for one until `deadline` at the latest. One that is there is
+    /// taken, even if the deadline has passed.
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive); ETIMEDOUT: none came.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// # let name = format!("/unipc-doc-queue-receive-by-{}", std::process::id());
+    /// # let queue = unipc::Queue::create(&name)?;
+    /// # unipc::Queue::unlink(&name)?;
+    /// assert!(queue.receive_by(Duration::from_millis(2)).unwrap_err().timed_out());
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn receive_by(&self, deadline: impl Into<Deadline>) -> Result<Message> {
+        match self.inner.receive(deadline.into()) {
+            Ok((data, priority)) => Ok(Message { data, priority }),
+            Err(errno) => Err(self.explain_receive(errno, self.message_size())),
+        }
+    }
+
+    /// As [`receive`](Self::receive), into a buffer of the caller's.
+    ///
+    /// # Errors
+    /// As `receive`; EMSGSIZE: `buf` is shorter than [`message_size`](Self::message_size), however
+    /// short the message. It stays in the queue.
+    ///
+    /// ```
+    /// # let name = format!("/unipc-doc-queue-into-{}", std::process::id());
+    /// # let queue = unipc::Queue::options().max_messages(1).message_size(16).create(&name)?;
+    /// # unipc::Queue::unlink(&name)?;
+    /// queue.send(b"hello", 7)?;
+    /// assert!(queue.receive_into(&mut [0; 15]).is_err());
+    /// let mut buffer = [0; 16];
+    /// let received = queue.receive_into(&mut buffer)?;
+    /// assert_eq!((&buffer[..received.len], received.priority), (&b"hello"[..], 7));
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    #[inline]
+    pub fn receive_into(&self, buf: &mut [u8]) -> Result<Received> {
+        self.receive_into_by(buf, Deadline::NEVER)
+    }
+
+    /// As [`try_receive`](Self::try_receive), into a buffer of the caller's.
+    ///
+    /// # Errors
+    /// As [`receive_into`](Self::receive_into); EAGAIN: the queue is empty.
+    ///
+    /// ```
+    /// # let name = format!("/unipc-doc-queue-try-into-{}", std::process::id());
+    /// # let queue = unipc::Queue::options().max_messages(1).message_size(16).create(&name)?;
+    /// # unipc::Queue::unlink(&name)?;
+    /// assert!(queue.try_receive_into(&mut [0; 16]).unwrap_err().would_block());
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    #[inline]
+    pub fn try_receive_into(&self, buf: &mut [u8]) -> Result<Received> {
+        self.receive_into_by(buf, Deadline::NOW)
+    }
+
+    /// As [`receive_by`](Self::receive_by), into a buffer of the caller's.
+    ///
+    /// # Errors
+    /// As [`receive_into`](Self::receive_into); ETIMEDOUT: no message came.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// # let name = format!("/unipc-doc-queue-into-by-{}", std::process::id());
+    /// # let queue = unipc::Queue::options().max_messages(1).message_size(16).create(&name)?;
+    /// # unipc::Queue::unlink(&name)?;
+    /// let error = queue.receive_into_by(&mut [0; 16], Duration::from_millis(2)).unwrap_err();
+    /// assert!(error.timed_out());
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    #[inline]
+    pub fn receive_into_by(&self, buf: &mut [u8], deadline: impl Into<Deadline>) -> Result<Received> {
+        match self.inner.receive_into(buf, deadline.into()) {
+            Ok((len, priority)) => Ok(Received { len, priority }),
+            Err(errno) => Err(self.explain_receive(errno, buf.len())),
+        }
+    }
+
+    #[cold]
+    fn explain_receive(&self, errno: Errno, room: usize) -> Error {
+        let error = errno.of("receive from queue", &self.name);
+        match errno.0 {
+            libc::EMSGSIZE => error.because(format!(
+                "a buffer of {room} bytes is shorter than the queue's message size: {} bytes are needed",
+                self.message_size()
+            )),
+            libc::EAGAIN => error.because("the queue is empty"),
+            libc::ETIMEDOUT => error.because("timed out: the queue was empty"),
+            libc::EBADF => error.because("this handle is open for sending only"),
+            _ => error,
+        }
+    }
+
+    /// Has this process sent `signal` when a message comes into the empty queue and nobody waits in a
+    /// receive without a monotonic deadline. Once: register anew for the next. The handler finds
+    /// `SI_MESGQ` in `si_code` and `value` in `si_value`. A queue has one registration at a time, of
+    /// whichever process and kind; closing any handle of the queue in this process removes it.
+    /// [mq_notify(3)](https://man7.org/linux/man-pages/man3/mq_notify.3.html).
+    ///
+    /// # Errors
+    /// EBUSY: there is a registration already. EINVAL: no such signal.
+    ///
+    /// ```
+    /// # let name = format!("/unipc-doc-queue-notify-{}", std::process::id());
+    /// # let queue = unipc::Queue::create(&name)?;
+    /// # unipc::Queue::unlink(&name)?;
+    /// queue.notify_signal(10, 0)?; // SIGUSR1 on most machines
+    /// assert_eq!(queue.notify_signal(10, 0).unwrap_err().errno(), 16); // EBUSY
+    /// queue.cancel_notify()?;
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn notify_signal(&self, signal: i32, value: usize) -> Result<()> {
+        self.inner.notify_signal(signal, value).map_err(|errno| {
+            let error = self.explain_notify(errno);
+            if errno == Errno::INVALID { error.because(format!("{signal} is no signal")) } else { error }
+        })
+    }
+
+    /// As [`notify_signal`](Self::notify_signal), but runs `callback` once, on a thread of its own
+    /// with all signals blocked. The thread exists from now until the message comes or the
+    /// registration is removed. In a child made by fork there is neither.
+    ///
+    /// To wait together with other descriptors, poll the queue's own instead: it is readable while
+    /// messages are there ([`AsFd`]).
+    ///
+    /// # Errors
+    /// EBUSY: there is a registration already. EMFILE, EAGAIN, ENOMEM: no descriptor or thread is left.
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// # let name = format!("/unipc-doc-queue-callback-{}", std::process::id());
+    /// # let queue = unipc::Queue::create(&name)?;
+    /// # unipc::Queue::unlink(&name)?;
+    /// let (tell, told) = mpsc::channel();
+    /// queue.notify_callback(move || tell.send("a message came").unwrap())?;
+    /// queue.send(b"hello", 0)?;
+    /// assert_eq!(told.recv(), Ok("a message came"));
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn notify_callback(&self, callback: impl FnOnce() + Send + 'static) -> Result<()> {
+        self.inner.notify_callback(Box::new(callback)).map_err(|errno| self.explain_notify(errno))
+    }
+
+    /// Removes the registration of this process; without one it does nothing.
+    ///
+    /// # Errors
+    /// None that an open queue gives.
+    ///
+    /// ```
+    /// # let name = format!("/unipc-doc-queue-cancel-{}", std::process::id());
+    /// # let queue = unipc::Queue::create(&name)?;
+    /// # unipc::Queue::unlink(&name)?;
+    /// queue.cancel_notify()?;
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn cancel_notify(&self) -> Result<()> {
+        self.inner.cancel_notify().map_err(|errno| errno.of("cancel notification of queue", &self.name))
+    }
+
+    #[cold]
+    fn explain_notify(&self, errno: Errno) -> Error {
+        let error = errno.of("request notification of queue", &self.name);
+        if errno.0 == libc::EBUSY { error.because("a process is registered for notification already") } else { error }
+    }
+}
+
+impl AsFd for Queue {
+    /// The descriptor, for poll(2), select(2) and epoll(7): readable while messages are there,
+    /// writable while there is room.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.inner.fd()
+    }
+}
+
+impl AsRawFd for Queue {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
+    }
+}
+
+impl QueueOptions {
+    /// How many messages fit; the system's default (fs.mqueue.msg_default) unless set.
+    ///
+    /// ```
+    /// unipc::Queue::options().max_messages(8);
+    /// ```
+    pub fn max_messages(&mut self, count: usize) -> &mut Self {
+        self.size.max_messages = Some(count);
+        self
+    }
+
+    /// How many bytes a message has at most; the system's default (fs.mqueue.msgsize_default) unless set.
+    ///
+    /// ```
+    /// unipc::Queue::options().message_size(1024);
+    /// ```
+    pub fn message_size(&mut self, bytes: usize) -> &mut Self {
+        self.size.message_size = Some(bytes);
+        self
+    }
+
+    /// The permission bits, from which the umask of the process takes its own away. 0600 unless set.
+    ///
+    /// ```
+    /// unipc::Queue::options().mode(0o640);
+    /// ```
+    pub fn mode(&mut self, mode: u32) -> &mut Self {
+        self.mode = Mode { bits: mode, exact: false };
+        self
+    }
+
+    /// The permission bits, whatever the umask. Until `create` returns, the mode is the stricter one
+    /// that the umask leaves.
+    ///
+    /// ```
+    /// unipc::Queue::options().exact_mode(0o666);
+    /// ```
+    pub fn exact_mode(&mut self, mode: u32) -> &mut Self {
+        self.mode = Mode { bits: mode, exact: true };
+        self
+    }
+
+    /// Which engine makes it; [`Engine::Posix`] unless set.
+    ///
+    /// ```
+    /// unipc::Queue::options().engine(unipc::Engine::Posix);
+    /// ```
+    pub fn engine(&mut self, engine: Engine) -> &mut Self {
+        self.engine = engine;
+        self
+    }
+
+    /// For which directions this handle is opened; both unless set.
+    ///
+    /// ```
+    /// unipc::Queue::options().access(unipc::Access::ReadOnly);
+    /// ```
+    pub fn access(&mut self, access: Access) -> &mut Self {
+        self.access = access;
+        self
+    }
+
+    /// Opens with O_NONBLOCK set; see [`Queue::set_nonblocking`].
+    ///
+    /// ```
+    /// unipc::Queue::options().nonblocking(true);
+    /// ```
+    pub fn nonblocking(&mut self, on: bool) -> &mut Self {
+        self.nonblocking = on;
+        self
+    }
+
+    /// Makes a queue that is not there yet. [mq_open(3)](https://man7.org/linux/man-pages/man3/mq_open.3.html).
+    ///
+    /// # Errors
+    /// EEXIST. EINVAL: no valid name, a mode beyond 0777, a size of 0 or beyond fs.mqueue.msg_max or
+    /// msgsize_max. EMFILE: RLIMIT_MSGQUEUE or RLIMIT_NOFILE. ENOSPC: fs.mqueue.queues_max. The
+    /// sentence names the limit, its value and the way out. ENAMETOOLONG, ENOMEM, ENFILE.
+    ///
+    /// ```
+    /// # let name = format!("/unipc-doc-queue-ocreate-{}", std::process::id());
+    /// let queue = unipc::Queue::options().max_messages(8).message_size(256).create(&name)?;
+    /// # unipc::Queue::unlink(&name)?;
+    /// assert!(unipc::Queue::options().max_messages(0).create(&name).is_err());
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn create(&self, name: &str) -> Result<Queue> {
+        let operation = "create queue";
+        let name = Name::new(operation, name, NAME_MAX)?;
+        let mode = self.mode.check(operation, &name)?;
+        for (what, number) in [("messages", self.size.max_messages), ("bytes a message", self.size.message_size)] {
+            if number == Some(0) {
+                let cause = format!("a queue of 0 {what} holds nothing");
+                return Err(Error::new(operation, Object::from(&name), libc::EINVAL, cause));
+            }
+        }
+        let inner = match self.engine {
+            Engine::Posix => posix::Queue::create(&name, self.access, self.nonblocking, mode, self.size)?,
+        };
+        Ok(Queue { name, inner })
+    }
+
+    /// Opens a queue that exists; its own size and mode hold.
+    ///
+    /// # Errors
+    /// ENOENT. EACCES: its mode forbids the access asked for. EINVAL, ENAMETOOLONG: no valid name. EMFILE.
+    ///
+    /// ```
+    /// assert!(unipc::Queue::options().open("/no-such-queue").is_err());
+    /// ```
+    pub fn open(&self, name: &str) -> Result<Queue> {
+        let name = Name::new("open queue", name, NAME_MAX)?;
+        let inner = match self.engine {
+            Engine::Posix => posix::Queue::open(&name, self.access, self.nonblocking)?,
+        };
+        Ok(Queue { name, inner })
+    }
+
+    /// Opens the queue or makes it, and tells which.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create) and [`open`](Self::open).
+    ///
+    /// ```
+    /// use unipc::{Opened, Queue};
+    /// # let name = format!("/unipc-doc-queue-ooc-{}", std::process::id());
+    /// let (queue, did) = Queue::options().open_or_create(&name)?;
+    /// assert_eq!(did, Opened::Created);
+    /// # Queue::unlink(&name)?;
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn open_or_create(&self, name: &str) -> Result<(Queue, Opened)> {
+        options::open_or_create(|| self.open(name), || self.create(name))
+    }
+}

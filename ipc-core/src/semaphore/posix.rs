@@ -1,0 +1,93 @@
+//! glibc's semaphores. A named one is the file that sem_open(3) makes, /dev/shm/sem.NAME with one
+//! `sem_t` in it; we make and map it ourselves, because sem_open maps whatever it finds (SIGBUS on a
+//! file cut short), applies the umask, and takes a lock that a fork can leave locked.
+
+use crate::deadline::{Deadline, Until};
+use crate::error::{Errno, Error};
+use crate::name::Name;
+use crate::options::Mode;
+use crate::sys::map::{Mapping, READ_WRITE};
+use crate::sys::sem::{self, Sem};
+use crate::sys::{self, fd, fs, shm};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+
+const PREFIX: &str = "sem.";
+
+/// Behind the slash: NAME_MAX without the prefix.
+pub(crate) const NAME_MAX: usize = 255 - PREFIX.len();
+
+#[derive(Debug)]
+pub(crate) struct Semaphore {
+    sem: Sem,
+}
+
+impl Semaphore {
+    pub fn create(operation: &'static str, name: &Name, mode: Mode, value: u32) -> Result<Semaphore, Error> {
+        let path = shm::path(&name.file(PREFIX));
+        let file = || -> sys::Result<OwnedFd> {
+            let draft = fs::Draft::file(&path, mode.bits)?;
+            if mode.exact {
+                fd::set_mode(draft.fd(), mode.bits)?;
+            }
+            fs::set_size(draft.fd(), sem::SIZE)?;
+            fs::reserve(draft.fd(), sem::SIZE)?;
+            let mapping = Mapping::new(Some(draft.fd()), sem::SIZE, true, READ_WRITE)?;
+            mapping.write(0, &sem::image(value))?;
+            draft.publish(&path)
+        };
+        Semaphore::map(&file().map_err(|errno| errno.of(operation, name))?).map_err(|errno| errno.of(operation, name))
+    }
+
+    pub fn open(operation: &'static str, name: &Name) -> Result<Semaphore, Error> {
+        let fail = |errno: Errno| errno.of(operation, name);
+        let file = shm::open(&name.file(PREFIX), true).map_err(fail)?;
+        let stat = fs::stat(file.as_fd()).map_err(fail)?;
+        if !stat.is_file() || stat.size < sem::SIZE {
+            let cause = format!("it is no semaphore: {} bytes where a sem_t has {}", stat.size, sem::SIZE);
+            return Err(fail(Errno::INVALID).because(cause));
+        }
+        Semaphore::map(&file).map_err(fail)
+    }
+
+    fn map(file: &OwnedFd) -> sys::Result<Semaphore> {
+        let mapping = Mapping::new(Some(file.as_fd()), sem::SIZE, true, READ_WRITE)?;
+        Ok(Semaphore { sem: Sem::at(&Arc::new(mapping), 0)? })
+    }
+
+    pub fn unlink(name: &Name) -> sys::Result<()> {
+        shm::unlink(&name.file(PREFIX))
+    }
+
+    /// The `sem_t` at `offset` of a mapping, given `value` or left as it is.
+    pub fn inside(mapping: &Arc<Mapping>, offset: usize, value: Option<u32>) -> sys::Result<Semaphore> {
+        let sem = Sem::at(mapping, offset)?;
+        if let Some(value) = value {
+            sem.init(value)?;
+        }
+        Ok(Semaphore { sem })
+    }
+
+    #[inline]
+    pub fn wait(&self, deadline: Deadline) -> sys::Result<()> {
+        match self.sem.try_wait() {
+            Err(Errno::AGAIN) => {}
+            done => return done,
+        }
+        match deadline.0 {
+            Until::Now => Err(Errno::AGAIN),
+            Until::Never => self.sem.wait(&sem::Until::Never),
+            Until::Monotonic(point) => self.sem.wait(&sem::Until::Monotonic(point)),
+            Until::Realtime(point) => self.sem.wait(&sem::Until::Realtime(point)),
+        }
+    }
+
+    #[inline]
+    pub fn post(&self) -> sys::Result<()> {
+        self.sem.post()
+    }
+
+    pub fn value(&self) -> u32 {
+        self.sem.value()
+    }
+}

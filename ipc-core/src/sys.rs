@@ -1,0 +1,33 @@
+//! The only door to the kernel: one family of calls a file, each with a safe signature.
+//!
+//! Calls that can block go through `syscall(2)` itself and not through libc's wrapper: the wrapper
+//! is a cancellation point, and a thread cancelled there (`pthread_cancel` in a C host) would be
+//! unwound through Rust frames, which ends the whole process.
+#![allow(unsafe_code)]
+
+use crate::error::Errno;
+
+pub(crate) mod clock;
+pub(crate) mod fd;
+pub(crate) mod fs;
+pub(crate) mod map;
+pub(crate) mod mq;
+pub(crate) mod pipe;
+pub(crate) mod sem;
+pub(crate) mod shm;
+pub(crate) mod signal;
+
+pub(crate) type Result<T> = std::result::Result<T, Errno>;
+
+/// -1 with errno becomes `Err`, anything else the value.
+fn check(value: libc::c_long) -> Result<libc::c_long> {
+    if value == -1 { Err(Errno::last()) } else { Ok(value) }
+}
+
+/// A system call by number, its result checked.
+macro_rules! syscall {
+    ($number:ident, $($argument:expr),* $(,)?) => {
+        $crate::sys::check(libc::syscall(libc::$number, $($argument),*))
+    };
+}
+use syscall;

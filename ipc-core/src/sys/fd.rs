@@ -1,0 +1,110 @@
+//! What every descriptor can do: poll(2), read(2), fcntl(2), dup(2).
+
+use super::{Result, check, clock, syscall};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+pub const READABLE: i16 = libc::POLLIN;
+pub const WRITABLE: i16 = libc::POLLOUT;
+
+/// Sleeps until `fd` shows one of `events`, an error or a hang-up; false when `timeout` passed first.
+pub fn poll(fd: BorrowedFd<'_>, events: i16, timeout: Option<Duration>) -> Result<bool> {
+    let mut entry = libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 };
+    let time = timeout.map(clock::timespec);
+    let time = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: one valid pollfd; the timespec lives on this stack; a null mask changes no signals.
+    let ready =
+        unsafe { syscall!(SYS_ppoll, &raw mut entry, 1 as libc::c_long, time, 0 as libc::c_long, 0 as libc::c_long)? };
+    Ok(ready > 0)
+}
+
+pub fn read(fd: BorrowedFd<'_>, buf: &mut [u8]) -> Result<usize> {
+    // SAFETY: the kernel writes at most `buf.len()` bytes to `buf`.
+    let count = unsafe { syscall!(SYS_read, libc::c_long::from(fd.as_raw_fd()), buf.as_mut_ptr(), buf.len())? };
+    Ok(count as usize)
+}
+
+fn fcntl(fd: BorrowedFd<'_>, command: i32, argument: i32) -> Result<i32> {
+    // SAFETY: every command used here takes an integer, and no pointer.
+    check(unsafe { libc::fcntl(fd.as_raw_fd(), command, argument) }.into()).map(|value| value as i32)
+}
+
+/// The flags of the open file description: O_NONBLOCK and the access mode.
+pub fn status_flags(fd: BorrowedFd<'_>) -> Result<i32> {
+    fcntl(fd, libc::F_GETFL, 0)
+}
+
+pub fn is_nonblocking(fd: BorrowedFd<'_>) -> Result<bool> {
+    Ok(status_flags(fd)? & libc::O_NONBLOCK != 0)
+}
+
+pub fn set_nonblocking(fd: BorrowedFd<'_>, on: bool) -> Result<()> {
+    let flags = status_flags(fd)?;
+    let wanted = if on { flags | libc::O_NONBLOCK } else { flags & !libc::O_NONBLOCK };
+    if wanted != flags {
+        fcntl(fd, libc::F_SETFL, wanted)?;
+    }
+    Ok(())
+}
+
+pub fn is_inheritable(fd: BorrowedFd<'_>) -> Result<bool> {
+    Ok(fcntl(fd, libc::F_GETFD, 0)? & libc::FD_CLOEXEC == 0)
+}
+
+pub fn set_inheritable(fd: BorrowedFd<'_>, on: bool) -> Result<()> {
+    fcntl(fd, libc::F_SETFD, if on { 0 } else { libc::FD_CLOEXEC }).map(drop)
+}
+
+/// fchmod(2): sets the permission bits whatever the umask.
+pub fn set_mode(fd: BorrowedFd<'_>, mode: u32) -> Result<()> {
+    // SAFETY: no memory is involved.
+    check(unsafe { libc::fchmod(fd.as_raw_fd(), mode) }.into()).map(drop)
+}
+
+/// A second descriptor of the same open file description, close-on-exec.
+pub fn duplicate(fd: BorrowedFd<'_>) -> Result<OwnedFd> {
+    let new = fcntl(fd, libc::F_DUPFD_CLOEXEC, 3)?;
+    // SAFETY: the kernel has just made `new` for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(new) })
+}
+
+/// dup3(2): makes `target` the same open file description, inheritable; what it was is closed.
+///
+/// # Safety
+/// Nobody else may own `target`, or they must expect that it changes under them.
+pub unsafe fn duplicate_onto(fd: BorrowedFd<'_>, target: RawFd) -> Result<()> {
+    if fd.as_raw_fd() == target {
+        return set_inheritable(fd, true);
+    }
+    // SAFETY: no memory is involved; the caller vouches for `target`.
+    check(unsafe { libc::dup3(fd.as_raw_fd(), target, 0) }.into()).map(drop)
+}
+
+/// The standard stream `number`, 0 to 2, if it is open.
+pub fn duplicate_standard(number: RawFd) -> Result<OwnedFd> {
+    // SAFETY: the borrow lasts for this call only, and a closed number is an EBADF.
+    duplicate(unsafe { BorrowedFd::borrow_raw(number) })
+}
+
+/// Makes the standard stream `number`, 0 to 2, the same as `fd`.
+pub fn replace_standard(fd: BorrowedFd<'_>, number: RawFd) -> Result<()> {
+    debug_assert!((0..=2).contains(&number));
+    // SAFETY: the standard streams belong to the whole process and are made to be redirected.
+    unsafe { duplicate_onto(fd, number) }
+}
+
+/// Closes the standard stream `number`, 0 to 2.
+pub fn close_standard(number: RawFd) {
+    debug_assert!((0..=2).contains(&number));
+    // SAFETY: as in `replace_standard`.
+    unsafe { libc::close(number) };
+}
+
+/// Sleeps; a signal handler ends it (EINTR).
+pub fn sleep(time: Duration) -> Result<()> {
+    let time = clock::timespec(time);
+    let none: *mut libc::pollfd = std::ptr::null_mut();
+    // SAFETY: no descriptors; the timespec lives on this stack; a null mask changes no signals.
+    unsafe { syscall!(SYS_ppoll, none, 0 as libc::c_long, &raw const time, 0 as libc::c_long, 0 as libc::c_long) }
+        .map(drop)
+}

@@ -1,0 +1,219 @@
+//! Files by path: open(2), mkfifo(3), fstat(2), link(2), and files that get their name last.
+
+use super::{Result, check, syscall};
+use crate::error::Errno;
+use std::ffi::{CStr, CString};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// `path` as the kernel takes it; one with a NUL byte names no file.
+pub fn c_path(path: &Path) -> Result<CString> {
+    CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::INVALID)
+}
+
+/// openat(2) from the working directory, close-on-exec. A FIFO makes it wait for a peer, until a
+/// signal handler runs.
+pub fn open(path: &CStr, flags: i32, mode: u32) -> Result<OwnedFd> {
+    // SAFETY: a NUL-terminated path; the descriptor that comes back is ours.
+    unsafe {
+        let fd = syscall!(
+            SYS_openat,
+            libc::c_long::from(libc::AT_FDCWD),
+            path.as_ptr(),
+            libc::c_long::from(flags | libc::O_CLOEXEC),
+            libc::c_long::from(mode),
+        )?;
+        Ok(OwnedFd::from_raw_fd(fd as i32))
+    }
+}
+
+/// Opens a file to map it; a FIFO in its place is not waited for.
+pub fn open_file(path: &CStr, write: bool) -> Result<OwnedFd> {
+    open(path, if write { libc::O_RDWR } else { libc::O_RDONLY } | libc::O_NONBLOCK | libc::O_NOCTTY, 0)
+}
+
+/// The name under which /proc shows a descriptor of this process.
+fn proc_path(fd: BorrowedFd<'_>) -> CString {
+    CString::new(format!("/proc/self/fd/{}", fd.as_raw_fd())).expect("a number has no NUL")
+}
+
+/// Opens the file behind `fd` anew: the same file, whatever its path has become since.
+pub fn reopen(fd: BorrowedFd<'_>, flags: i32) -> Result<OwnedFd> {
+    open(&proc_path(fd), flags, 0)
+}
+
+pub struct Stat {
+    pub size: usize,
+    kind: u32,
+}
+
+impl Stat {
+    pub fn is_fifo(&self) -> bool {
+        self.kind == libc::S_IFIFO
+    }
+
+    pub fn is_file(&self) -> bool {
+        self.kind == libc::S_IFREG
+    }
+}
+
+pub fn stat(fd: BorrowedFd<'_>) -> Result<Stat> {
+    let mut stat = MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: `stat` is valid to write to, and zeroes are a valid value.
+    let stat = unsafe {
+        check(libc::fstat(fd.as_raw_fd(), stat.as_mut_ptr()).into())?;
+        stat.assume_init()
+    };
+    Ok(Stat { size: usize::try_from(stat.st_size).unwrap_or(0), kind: stat.st_mode & libc::S_IFMT })
+}
+
+/// Sets the permission bits of what an `O_PATH` descriptor stands for, whatever the umask.
+pub fn set_mode_of_path(fd: BorrowedFd<'_>, mode: u32) -> Result<()> {
+    // SAFETY: a NUL-terminated path.
+    check(unsafe { libc::chmod(proc_path(fd).as_ptr(), mode) }.into()).map(drop)
+}
+
+pub fn mkfifo(path: &CStr, mode: u32) -> Result<()> {
+    // SAFETY: a NUL-terminated path.
+    check(unsafe { libc::mkfifo(path.as_ptr(), mode) }.into()).map(drop)
+}
+
+pub fn unlink(path: &CStr) -> Result<()> {
+    // SAFETY: a NUL-terminated path.
+    check(unsafe { libc::unlink(path.as_ptr()) }.into()).map(drop)
+}
+
+/// Gives a file a second name, which must be free. With `follow`, `from` is a link to it.
+fn link(from: &CStr, to: &CStr, follow: bool) -> Result<()> {
+    let flags = if follow { libc::AT_SYMLINK_FOLLOW } else { 0 };
+    // SAFETY: two NUL-terminated paths.
+    check(unsafe { libc::linkat(libc::AT_FDCWD, from.as_ptr(), libc::AT_FDCWD, to.as_ptr(), flags) }.into()).map(drop)
+}
+
+/// Cuts or extends a file. New bytes are zero and, with [`reserve`], have their space.
+pub fn set_size(fd: BorrowedFd<'_>, size: usize) -> Result<()> {
+    let size = libc::off_t::try_from(size).map_err(|_| Errno(libc::EFBIG))?;
+    // SAFETY: no memory is involved.
+    check(unsafe { libc::ftruncate(fd.as_raw_fd(), size) }.into()).map(drop)
+}
+
+/// posix_fallocate(3): reserves the first `size` bytes, so that touching them later cannot fail.
+pub fn reserve(fd: BorrowedFd<'_>, size: usize) -> Result<()> {
+    let size = libc::off_t::try_from(size).map_err(|_| Errno(libc::EFBIG))?;
+    // SAFETY: no memory is involved.
+    match unsafe { libc::posix_fallocate(fd.as_raw_fd(), 0, size) } {
+        0 => Ok(()),
+        errno => Err(Errno(errno)),
+    }
+}
+
+/// Whether the process has a descriptor left: EMFILE has other reasons then.
+pub fn can_open_one_more() -> bool {
+    open(c"/dev/null", libc::O_RDONLY, 0).is_ok()
+}
+
+/// A number that the kernel tells under /proc/sys, to explain a refusal.
+pub fn read_number(path: &str) -> Option<u64> {
+    std::fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
+/// Bytes free and in all on the file system of `fd`.
+pub fn space(fd: BorrowedFd<'_>) -> Result<(u64, u64)> {
+    let mut stat = MaybeUninit::<libc::statvfs>::zeroed();
+    // SAFETY: `stat` is valid to write to, and zeroes are a valid value.
+    let stat = unsafe {
+        check(libc::fstatvfs(fd.as_raw_fd(), stat.as_mut_ptr()).into())?;
+        stat.assume_init()
+    };
+    Ok((stat.f_bavail * stat.f_frsize, stat.f_blocks * stat.f_frsize))
+}
+
+/// A memfd that can be sealed.
+pub fn memfd(label: &CStr) -> Result<OwnedFd> {
+    // SAFETY: a NUL-terminated label; the descriptor that comes back is ours.
+    unsafe {
+        let fd = check(libc::memfd_create(label.as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING).into())?;
+        Ok(OwnedFd::from_raw_fd(fd as i32))
+    }
+}
+
+pub fn seal(fd: BorrowedFd<'_>, seals: u32) -> Result<()> {
+    // SAFETY: no memory is involved.
+    check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_ADD_SEALS, seals as libc::c_int) }.into()).map(drop)
+}
+
+pub fn seals(fd: BorrowedFd<'_>) -> Result<u32> {
+    // SAFETY: no memory is involved.
+    check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GET_SEALS) }.into()).map(|seals| seals as u32)
+}
+
+/// A name in the directory of `path` that nobody has yet.
+fn draft_name(path: &CStr) -> CString {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let bytes = path.to_bytes();
+    let directory = &bytes[..bytes.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1)];
+    let own = format!(".unipc-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    CString::new([directory, own.as_bytes()].concat()).expect("no part has a NUL")
+}
+
+/// A file that is made ready first and gets its name last, so that nobody ever opens it half made.
+pub struct Draft {
+    fd: OwnedFd,
+    /// Where the file system has no O_TMPFILE, the name that the draft bears meanwhile.
+    temporary: Option<Temporary>,
+}
+
+impl Draft {
+    /// A regular file in the directory of `path`, open for reading and writing; the umask applies.
+    pub fn file(path: &CStr, mode: u32) -> Result<Draft> {
+        let bytes = path.to_bytes();
+        let directory = match bytes.iter().rposition(|&byte| byte == b'/') {
+            Some(0) => c"/".into(),
+            Some(slash) => CString::new(&bytes[..slash]).expect("part of a C string"),
+            None => CString::from(c"."),
+        };
+        match open(&directory, libc::O_TMPFILE | libc::O_RDWR, mode) {
+            Ok(fd) => Ok(Draft { fd, temporary: None }),
+            Err(Errno(libc::EOPNOTSUPP | libc::EISDIR)) => {
+                let name = draft_name(path);
+                let fd = open(&name, libc::O_CREAT | libc::O_EXCL | libc::O_RDWR | libc::O_NOFOLLOW, mode)?;
+                Ok(Draft { fd, temporary: Some(Temporary(name)) })
+            }
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// A FIFO in the directory of `path`, which nobody may open yet: its mode is 0.
+    pub fn fifo(path: &CStr) -> Result<Draft> {
+        let name = draft_name(path);
+        mkfifo(&name, 0)?;
+        let name = Temporary(name);
+        let fd = open(&name.0, libc::O_PATH | libc::O_NOFOLLOW, 0)?;
+        Ok(Draft { fd, temporary: Some(name) })
+    }
+
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// Gives the file its name; EEXIST when it is taken.
+    pub fn publish(self, path: &CStr) -> Result<OwnedFd> {
+        match &self.temporary {
+            None => link(&proc_path(self.fd()), path, true)?,
+            Some(name) => link(&name.0, path, false)?,
+        }
+        Ok(self.fd)
+    }
+}
+
+/// The name that a draft bears meanwhile; it goes with it.
+struct Temporary(CString);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = unlink(&self.0);
+    }
+}

@@ -1,0 +1,163 @@
+//! mmap(2): bytes that other processes may write at any time, so no reference to them ever leaves
+//! this file; they are copied in and out.
+
+use super::{Result, check};
+use crate::error::Errno;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr::{self, NonNull};
+
+/// A mapping of this process, unmapped when dropped.
+#[derive(Debug)]
+pub struct Mapping {
+    address: NonNull<u8>,
+    len: usize,
+    protection: i32,
+}
+
+// SAFETY: the bytes are reached by volatile or assembly copies and by libc's semaphore calls only,
+// which other processes race with anyway; the fields change through `&mut` alone.
+unsafe impl Send for Mapping {}
+// SAFETY: as above.
+unsafe impl Sync for Mapping {}
+
+pub const NONE: i32 = libc::PROT_NONE;
+pub const READ: i32 = libc::PROT_READ;
+pub const READ_WRITE: i32 = libc::PROT_READ | libc::PROT_WRITE;
+
+impl Mapping {
+    /// Maps the first `len` bytes of `fd`, or fresh zeroes without one.
+    pub fn new(fd: Option<BorrowedFd<'_>>, len: usize, shared: bool, protection: i32) -> Result<Mapping> {
+        let sharing = if shared { libc::MAP_SHARED } else { libc::MAP_PRIVATE };
+        let (fd, flags) = match fd {
+            Some(fd) => (fd.as_raw_fd(), sharing),
+            None => (-1, sharing | libc::MAP_ANONYMOUS),
+        };
+        // SAFETY: a null hint lets the kernel choose a free range.
+        let address = unsafe { libc::mmap(ptr::null_mut(), len, protection, flags, fd, 0) };
+        if address == libc::MAP_FAILED {
+            return Err(Errno::last());
+        }
+        let address = NonNull::new(address.cast()).ok_or(Errno(libc::ENOMEM))?;
+        Ok(Mapping { address, len, protection })
+    }
+
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    pub fn protection(&self) -> i32 {
+        self.protection
+    }
+
+    pub fn address(&self) -> NonNull<u8> {
+        self.address
+    }
+
+    /// The address of `len` bytes at `offset`: ERANGE when they do not lie inside, EACCES when the
+    /// protection does not allow what is `wanted`.
+    pub fn range(&self, offset: usize, len: usize, wanted: i32) -> Result<NonNull<u8>> {
+        if offset > self.len || len > self.len - offset {
+            return Err(Errno(libc::ERANGE));
+        }
+        if self.protection & wanted != wanted {
+            return Err(Errno(libc::EACCES));
+        }
+        // SAFETY: `offset` is at most `len`, so the result stays in the mapping or just behind it.
+        Ok(unsafe { self.address.add(offset) })
+    }
+
+    pub fn read(&self, offset: usize, buf: &mut [u8]) -> Result<()> {
+        let from = self.range(offset, buf.len(), libc::PROT_READ)?;
+        // SAFETY: `range` checked the bytes; `buf` is our own and does not overlap a mapping.
+        unsafe { copy_racing(from.as_ptr(), buf.as_mut_ptr(), buf.len()) };
+        Ok(())
+    }
+
+    pub fn write(&self, offset: usize, data: &[u8]) -> Result<()> {
+        let to = self.range(offset, data.len(), libc::PROT_WRITE)?;
+        // SAFETY: as in `read`.
+        unsafe { copy_racing(data.as_ptr(), to.as_ptr(), data.len()) };
+        Ok(())
+    }
+
+    pub fn protect(&mut self, protection: i32) -> Result<()> {
+        // SAFETY: the whole of our own mapping; `&mut` says that nobody is copying.
+        check(unsafe { libc::mprotect(self.address.as_ptr().cast(), self.len, protection) }.into())?;
+        self.protection = protection;
+        Ok(())
+    }
+
+    /// Makes the mapping longer or shorter; it may move.
+    pub fn resize(&mut self, len: usize) -> Result<()> {
+        // SAFETY: the whole of our own mapping; `&mut` says that nobody holds its address.
+        let address = unsafe { libc::mremap(self.address.as_ptr().cast(), self.len, len, libc::MREMAP_MAYMOVE) };
+        if address == libc::MAP_FAILED {
+            return Err(Errno::last());
+        }
+        self.address = NonNull::new(address.cast()).ok_or(Errno(libc::ENOMEM))?;
+        self.len = len;
+        Ok(())
+    }
+
+    /// msync(2) of the pages that hold `len` bytes at `offset`.
+    pub fn sync(&self, offset: usize, len: usize) -> Result<()> {
+        self.range(offset, len, 0)?;
+        // SAFETY: sysconf reads a constant.
+        let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
+        let begin = offset - offset % page;
+        // SAFETY: `begin` is inside the mapping, as `offset` is.
+        let from = unsafe { self.address.add(begin) };
+        // SAFETY: a page-aligned range of our own mapping.
+        check(unsafe { libc::msync(from.as_ptr().cast(), offset + len - begin, libc::MS_SYNC) }.into()).map(drop)
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: the whole of our own mapping, and nobody can use it any more.
+        unsafe { libc::munmap(self.address.as_ptr().cast(), self.len) };
+    }
+}
+
+/// Copies between private bytes and bytes that another process may write meanwhile.
+///
+/// A plain copy would promise the compiler that nobody else writes; assembly (or volatile words)
+/// promises nothing, so torn or changing bytes are the worst that can come of it.
+///
+/// # Safety
+/// Both ranges are mapped for `len` bytes, with the protection that the copy needs, and are apart.
+#[cfg(target_arch = "x86_64")]
+unsafe fn copy_racing(from: *const u8, to: *mut u8, len: usize) {
+    // SAFETY: the caller vouches for both ranges; the ABI keeps the direction flag clear.
+    unsafe {
+        std::arch::asm!(
+            "rep movsb",
+            inout("rcx") len => _,
+            inout("rsi") from => _,
+            inout("rdi") to => _,
+            options(nostack, preserves_flags),
+        );
+    }
+}
+
+/// As above, word by word: the volatile accesses are aligned on both sides or bytes.
+///
+/// # Safety
+/// As above.
+#[cfg(not(target_arch = "x86_64"))]
+unsafe fn copy_racing(from: *const u8, to: *mut u8, len: usize) {
+    let mut done = 0;
+    // SAFETY: the caller vouches for both ranges; words are used only where both sides are aligned.
+    unsafe {
+        while done < len {
+            let (source, target) = (from.add(done), to.add(done));
+            if len - done >= 8 && source.cast::<u64>().is_aligned() && target.cast::<u64>().is_aligned() {
+                target.cast::<u64>().write_volatile(source.cast::<u64>().read_volatile());
+                done += 8;
+            } else {
+                target.write_volatile(source.read_volatile());
+                done += 1;
+            }
+        }
+    }
+}

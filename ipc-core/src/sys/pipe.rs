@@ -1,0 +1,158 @@
+//! pipe(7): making, writing without SIGPIPE, moving pages with splice(2).
+
+use super::{Result, check, fd, fs, signal, syscall};
+use crate::error::Errno;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// pwritev2(2) flag of Linux 6.18: EPIPE without SIGPIPE.
+const RWF_NOSIGNAL: libc::c_long = 0x100;
+
+/// This kernel does not know `RWF_NOSIGNAL`. A hint: a wrong one costs a system call.
+static NO_RWF_NOSIGNAL: AtomicBool = AtomicBool::new(false);
+
+pub const READING: i32 = libc::O_RDONLY;
+pub const WRITING: i32 = libc::O_WRONLY;
+
+/// Whether a descriptor is open for `direction`, be it alone or together with the other one.
+pub fn is_open_for(fd: BorrowedFd<'_>, direction: i32) -> Result<bool> {
+    let found = fd::status_flags(fd)? & libc::O_ACCMODE;
+    Ok(found == direction || found == libc::O_RDWR)
+}
+
+/// A pipe: the reading and the writing descriptor, close-on-exec.
+pub fn pipe() -> Result<(OwnedFd, OwnedFd)> {
+    let mut ends = [0; 2];
+    // SAFETY: `ends` has room for two descriptors, which the kernel makes for us.
+    unsafe {
+        check(libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC).into())?;
+        Ok((OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])))
+    }
+}
+
+/// write(2). With `guard`, a missing reader is EPIPE and no SIGPIPE; without it the caller knows
+/// that the signal is harmless here, and saves 60 ns.
+pub fn write(fd: BorrowedFd<'_>, data: &[u8], guard: bool) -> Result<usize> {
+    if !guard {
+        return plain_write(fd, data);
+    }
+    if !NO_RWF_NOSIGNAL.load(Ordering::Relaxed) {
+        let part = libc::iovec { iov_base: data.as_ptr().cast_mut().cast(), iov_len: data.len() };
+        // SAFETY: one iovec over `data`, from which the kernel only reads; offset -1 means "no offset".
+        let written = unsafe {
+            syscall!(
+                SYS_pwritev2,
+                libc::c_long::from(fd.as_raw_fd()),
+                &raw const part,
+                1 as libc::c_long,
+                -1 as libc::c_long,
+                -1 as libc::c_long,
+                RWF_NOSIGNAL,
+            )
+        };
+        match written {
+            Err(Errno(libc::EOPNOTSUPP | libc::ENOSYS)) => NO_RWF_NOSIGNAL.store(true, Ordering::Relaxed),
+            other => return other.map(|count| count as usize),
+        }
+    }
+    signal::without_sigpipe(|| plain_write(fd, data))
+}
+
+fn plain_write(fd: BorrowedFd<'_>, data: &[u8]) -> Result<usize> {
+    // SAFETY: the kernel reads at most `data.len()` bytes of `data`.
+    let count = unsafe { syscall!(SYS_write, libc::c_long::from(fd.as_raw_fd()), data.as_ptr(), data.len())? };
+    Ok(count as usize)
+}
+
+/// A second open file description of the same pipe and direction, with O_NONBLOCK of its own:
+/// setting the flag on the first would show in every process that shares it.
+pub fn nonblocking_twin(fd: BorrowedFd<'_>) -> Result<OwnedFd> {
+    let direction = fd::status_flags(fd)? & libc::O_ACCMODE;
+    fs::reopen(fd, direction | libc::O_NONBLOCK)
+}
+
+/// Bytes that a read would find.
+pub fn available(fd: BorrowedFd<'_>) -> Result<usize> {
+    let mut count: libc::c_int = 0;
+    // SAFETY: FIONREAD writes one int.
+    check(unsafe { libc::ioctl(fd.as_raw_fd(), libc::FIONREAD, &raw mut count) }.into())?;
+    Ok(count as usize)
+}
+
+pub fn capacity(fd: BorrowedFd<'_>) -> Result<usize> {
+    // SAFETY: no memory is involved.
+    check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETPIPE_SZ) }.into()).map(|bytes| bytes as usize)
+}
+
+pub fn set_capacity(fd: BorrowedFd<'_>, bytes: usize) -> Result<usize> {
+    let bytes = i32::try_from(bytes).map_err(|_| Errno::INVALID)?;
+    // SAFETY: no memory is involved.
+    check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETPIPE_SZ, bytes) }.into()).map(|bytes| bytes as usize)
+}
+
+/// splice(2), never waiting for the pipe; `from` and `to` move their own file offsets.
+pub fn splice(from: BorrowedFd<'_>, to: BorrowedFd<'_>, len: usize) -> Result<usize> {
+    signal::without_sigpipe(|| {
+        // SAFETY: null offsets use those of the descriptors; no memory is involved.
+        let moved = unsafe {
+            syscall!(
+                SYS_splice,
+                libc::c_long::from(from.as_raw_fd()),
+                0 as libc::c_long,
+                libc::c_long::from(to.as_raw_fd()),
+                0 as libc::c_long,
+                len,
+                libc::c_long::from(libc::SPLICE_F_NONBLOCK),
+            )?
+        };
+        Ok(moved as usize)
+    })
+}
+
+/// tee(2), never waiting.
+pub fn tee(from: BorrowedFd<'_>, to: BorrowedFd<'_>, len: usize) -> Result<usize> {
+    signal::without_sigpipe(|| {
+        // SAFETY: no memory is involved.
+        let copied = unsafe {
+            syscall!(
+                SYS_tee,
+                libc::c_long::from(from.as_raw_fd()),
+                libc::c_long::from(to.as_raw_fd()),
+                len,
+                libc::c_long::from(libc::SPLICE_F_NONBLOCK),
+            )?
+        };
+        Ok(copied as usize)
+    })
+}
+
+/// vmsplice(2), never waiting: the pipe refers to the pages of `data` until they are read.
+///
+/// # Safety
+/// `data` must stay allocated and unchanged until the pipe's reader has taken it.
+pub unsafe fn vmsplice(fd: BorrowedFd<'_>, data: &[u8]) -> Result<usize> {
+    let part = libc::iovec { iov_base: data.as_ptr().cast_mut().cast(), iov_len: data.len() };
+    signal::without_sigpipe(|| {
+        // SAFETY: one iovec over `data`, whose life the caller vouches for.
+        let lent = unsafe {
+            syscall!(
+                SYS_vmsplice,
+                libc::c_long::from(fd.as_raw_fd()),
+                &raw const part,
+                1 as libc::c_long,
+                libc::c_long::from(libc::SPLICE_F_NONBLOCK),
+            )?
+        };
+        Ok(lent as usize)
+    })
+}
+
+/// Whether a FIFO that is open for reading, and empty, has a writer: tee(2) of nothing tells an
+/// end of file (no writer) from a wait (a writer), and takes no byte.
+pub fn has_writer(reader: BorrowedFd<'_>, scratch: BorrowedFd<'_>) -> Result<bool> {
+    match tee(reader, scratch, 1) {
+        Ok(0) => Ok(false),
+        Ok(_) | Err(Errno::AGAIN) => Ok(true),
+        Err(errno) => Err(errno),
+    }
+}

@@ -1,0 +1,124 @@
+//! sem_overview(7): glibc's `sem_t`, wherever it is mapped.
+
+use super::map::{Mapping, READ_WRITE};
+use super::{Result, check, clock};
+use crate::error::Errno;
+use std::mem::MaybeUninit;
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub const SIZE: usize = size_of::<libc::sem_t>();
+pub const ALIGN: usize = align_of::<libc::sem_t>();
+pub const VALUE_MAX: u32 = i32::MAX as u32;
+
+unsafe extern "C" {
+    fn sem_clockwait(sem: *mut libc::sem_t, clock: libc::clockid_t, until: *const libc::timespec) -> libc::c_int;
+    fn pthread_setcancelstate(state: libc::c_int, old: *mut libc::c_int) -> libc::c_int;
+}
+const PTHREAD_CANCEL_DISABLE: libc::c_int = 1;
+
+/// A `sem_t` in a mapping that lives as long as this.
+#[derive(Debug)]
+pub struct Sem {
+    at: NonNull<libc::sem_t>,
+    _mapping: Arc<Mapping>,
+}
+
+// SAFETY: `sem_t` is made to be used by many threads at once, and `_mapping` keeps it mapped.
+unsafe impl Send for Sem {}
+// SAFETY: as above.
+unsafe impl Sync for Sem {}
+
+/// When a wait ends.
+pub enum Until {
+    Never,
+    Monotonic(Duration),
+    Realtime(Duration),
+}
+
+/// The bytes of a `sem_t` of `value` that processes share, as sem_open(3) writes them to a file.
+pub fn image(value: u32) -> [u8; SIZE] {
+    let mut sem = MaybeUninit::<libc::sem_t>::zeroed();
+    // SAFETY: `sem` is valid to write to and all of it was initialised to zero, so it is `SIZE` bytes.
+    unsafe {
+        libc::sem_init(sem.as_mut_ptr(), 1, value);
+        ptr::read(sem.as_ptr().cast())
+    }
+}
+
+impl Sem {
+    /// The `sem_t` at `offset`: EINVAL when it would not be aligned, ERANGE when it does not fit,
+    /// EACCES when the mapping cannot be written.
+    pub fn at(mapping: &Arc<Mapping>, offset: usize) -> Result<Sem> {
+        let at = mapping.range(offset, SIZE, READ_WRITE)?.cast::<libc::sem_t>();
+        if !at.is_aligned() {
+            return Err(Errno::INVALID);
+        }
+        Ok(Sem { at, _mapping: mapping.clone() })
+    }
+
+    pub fn init(&self, value: u32) -> Result<()> {
+        // SAFETY: `at` lies in a live, writable mapping, aligned.
+        check(unsafe { libc::sem_init(self.at.as_ptr(), 1, value) }.into()).map(drop)
+    }
+
+    #[inline]
+    pub fn post(&self) -> Result<()> {
+        // SAFETY: as in `init`.
+        check(unsafe { libc::sem_post(self.at.as_ptr()) }.into()).map(drop)
+    }
+
+    #[inline]
+    pub fn try_wait(&self) -> Result<()> {
+        // SAFETY: as in `init`; sem_trywait is no cancellation point.
+        check(unsafe { libc::sem_trywait(self.at.as_ptr()) }.into()).map(drop)
+    }
+
+    #[cold]
+    pub fn wait(&self, until: &Until) -> Result<()> {
+        let _whole = NoCancel::new();
+        let on = |clock, point: Duration| {
+            let point = clock::timespec(point);
+            // SAFETY: as in `init`; the timespec is valid and the clock one of the two allowed.
+            unsafe { sem_clockwait(self.at.as_ptr(), clock, &raw const point) }
+        };
+        check(
+            match *until {
+                // SAFETY: as in `init`.
+                Until::Never => unsafe { libc::sem_wait(self.at.as_ptr()) },
+                Until::Monotonic(point) => on(libc::CLOCK_MONOTONIC, point),
+                Until::Realtime(point) => on(libc::CLOCK_REALTIME, point),
+            }
+            .into(),
+        )
+        .map(drop)
+    }
+
+    pub fn value(&self) -> u32 {
+        let mut value = 0;
+        // SAFETY: as in `init`; `value` is valid to write to.
+        unsafe { libc::sem_getvalue(self.at.as_ptr(), &raw mut value) };
+        u32::try_from(value).unwrap_or(0)
+    }
+}
+
+/// While it lives, this thread is not cancelled: sem_wait(3) is a cancellation point, and has no
+/// system call of its own to go around it.
+struct NoCancel(libc::c_int);
+
+impl NoCancel {
+    fn new() -> NoCancel {
+        let mut before = 0;
+        // SAFETY: `before` is valid to write to.
+        unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &raw mut before) };
+        NoCancel(before)
+    }
+}
+
+impl Drop for NoCancel {
+    fn drop(&mut self) {
+        // SAFETY: glibc allows a null pointer for the old state.
+        unsafe { pthread_setcancelstate(self.0, ptr::null_mut()) };
+    }
+}

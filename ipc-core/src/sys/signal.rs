@@ -1,0 +1,68 @@
+//! SIGPIPE: a write that nobody can read is to be an error, whatever the host has set.
+
+use super::Result;
+use crate::error::Errno;
+use std::mem::MaybeUninit;
+use std::ptr;
+
+/// Whether SIGPIPE would end this process: its disposition is the default one.
+pub fn sigpipe_is_fatal() -> bool {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: a null new action only reads; `action` is valid to write to, and zeroes are a valid value.
+    let handler = unsafe {
+        libc::sigaction(libc::SIGPIPE, ptr::null(), action.as_mut_ptr());
+        action.assume_init().sa_sigaction
+    };
+    handler == libc::SIG_DFL
+}
+
+fn only(signal: i32) -> libc::sigset_t {
+    let mut set = MaybeUninit::zeroed();
+    // SAFETY: sigemptyset initialises the set that sigaddset then extends.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        libc::sigaddset(set.as_mut_ptr(), signal);
+        set.assume_init()
+    }
+}
+
+/// Runs `call` so that an EPIPE in it raises no SIGPIPE: the signal, which the kernel sends to this
+/// very thread, is blocked and taken back. One that was pending before stays pending.
+pub fn without_sigpipe<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
+    let sigpipe = only(libc::SIGPIPE);
+    let mut before = sigpipe;
+    let mut pending = sigpipe;
+    // SAFETY: all three are initialised signal sets; only this thread's mask changes.
+    let was_pending = unsafe {
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const sigpipe, &raw mut before);
+        libc::sigpending(&raw mut pending);
+        libc::sigismember(&raw const pending, libc::SIGPIPE) == 1
+    };
+    let outcome = call();
+    if matches!(outcome, Err(Errno(libc::EPIPE))) && !was_pending {
+        let at_once = super::clock::timespec(std::time::Duration::ZERO);
+        // SAFETY: valid set and timespec; no information about the signal is asked for.
+        while unsafe { libc::sigtimedwait(&raw const sigpipe, ptr::null_mut(), &raw const at_once) } == -1
+            && Errno::last() == Errno(libc::EINTR)
+        {}
+    }
+    // SAFETY: `before` was filled in by the first call.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, ptr::null_mut()) };
+    outcome
+}
+
+/// Runs `call` with every signal blocked in this thread, so that a thread which it starts never
+/// takes the host's signals.
+pub fn with_all_blocked<T>(call: impl FnOnce() -> T) -> T {
+    let mut all = MaybeUninit::zeroed();
+    let mut before = MaybeUninit::zeroed();
+    // SAFETY: sigfillset initialises `all`, pthread_sigmask initialises `before`.
+    unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
+    }
+    let outcome = call();
+    // SAFETY: `before` was filled in above.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), ptr::null_mut()) };
+    outcome
+}
