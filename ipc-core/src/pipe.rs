@@ -506,7 +506,7 @@ impl PipeEnd {
     ///
     /// # Errors
     /// EPERM: beyond fs.pipe-max-size and the process lacks `CAP_SYS_RESOURCE`. EBUSY: more bytes
-    /// stand in the pipe. EINVAL: `bytes` is 0 or beyond 2 GiB.
+    /// stand in the pipe. EINVAL: `bytes` is beyond 2 GiB.
     ///
     /// ```
     /// let (reader, writer) = unipc::pipe()?;
@@ -526,7 +526,7 @@ impl PipeEnd {
                     None => error,
                 },
                 libc::EBUSY => error.because(format!("more than {bytes} bytes stand in it")),
-                libc::EINVAL => error.because(format!("{bytes} is no capacity: 1 to 2147483648 bytes are")),
+                libc::EINVAL => error.because(format!("{bytes} bytes are beyond 2147483648")),
                 _ => error,
             }
         })

@@ -1,0 +1,84 @@
+//! The arrows of docs/architecture.md, held against the source: who may use whom.
+
+use std::path::Path;
+
+/// For each place in `src`, what it may name of the crate. `sys` names only `error`, and so on; the
+/// first prefix that fits a file decides.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("sys", &["sys", "error"]),
+    ("error.rs", &[]),
+    ("engine.rs", &["error"]),
+    ("name.rs", &["error"]),
+    ("options.rs", &["error"]),
+    ("deadline.rs", &["error", "sys"]),
+    ("pipe/posix.rs", &["deadline", "error", "sys", "pipe::PIPE_BUF"]),
+    ("fifo/posix.rs", &["deadline", "error", "sys", "options"]),
+    ("queue/posix.rs", &["deadline", "error", "sys", "options", "name"]),
+    ("semaphore/posix.rs", &["deadline", "error", "sys", "options", "name"]),
+    ("pipe.rs", &["deadline", "error", "sys"]),
+    ("fifo.rs", &["deadline", "error", "sys", "options", "pipe"]),
+    ("queue.rs", &["deadline", "error", "engine", "options", "name"]),
+    ("memory.rs", &["error", "sys", "options", "name"]),
+    ("semaphore.rs", &["deadline", "error", "sys", "engine", "options", "name", "memory"]),
+    (
+        "lib.rs",
+        &["deadline", "error", "engine", "options", "name", "sys", "pipe", "fifo", "queue", "memory", "semaphore"],
+    ),
+];
+
+fn sources(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { sources(&path, found) } else { found.push(path) }
+    }
+}
+
+/// What a source names behind `crate::`, a group in braces taken apart.
+fn named(text: &str) -> Vec<String> {
+    let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    let mut names = Vec::new();
+    for rest in code.split("crate::").skip(1) {
+        if let Some(group) = rest.strip_prefix('{') {
+            names.extend(group.split('}').next().unwrap().split(',').map(|name| name.trim().to_owned()));
+        } else {
+            names.push(rest.split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':').next().unwrap().to_owned());
+        }
+    }
+    names
+}
+
+#[test]
+fn the_arrows_point_one_way() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    assert!(files.len() > 15, "the sources are not where they were");
+    for path in files {
+        let file = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+        let (_, allowed) = ARROWS.iter().find(|(place, _)| file.starts_with(place)).unwrap_or_else(|| {
+            panic!("{file} has no arrows yet: say in this test, and in docs/architecture.md, whom it may use")
+        });
+        for name in named(&std::fs::read_to_string(&path).unwrap()) {
+            let fits = |place: &str| name == place || name.starts_with(&format!("{place}::"));
+            let error = ["Error", "Result"].into_iter().any(fits); // the root's names for what error has
+            assert!(
+                error || allowed.iter().copied().any(fits),
+                "{file} uses crate::{name}, which docs/architecture.md does not allow"
+            );
+        }
+    }
+}
+
+#[test]
+fn raw_pointers_are_touched_in_sys_alone() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    for path in files.iter().filter(|path| !path.starts_with(root.join("sys")) && !path.ends_with("sys.rs")) {
+        let text = std::fs::read_to_string(path).unwrap();
+        let blocks =
+            text.lines().filter(|line| !line.trim_start().starts_with("//") && line.contains("unsafe {")).count();
+        let passed_on = text.matches("#[allow(unsafe_code)] // only declared here").count();
+        assert!(blocks <= passed_on, "{}: {blocks} unsafe blocks, {passed_on} promises passed on", path.display());
+    }
+}
