@@ -152,7 +152,7 @@ crate::promises! {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 std::thread::sleep(SHORT);
-                reader.read(&mut [0; 65536]).unwrap();
+                reader.read(&mut vec![0; 65536]).unwrap();
             });
             assert_eq!(writer.write_by(b"here", Duration::from_secs(50)).unwrap(), 4);
         });
@@ -183,7 +183,7 @@ crate::promises! {
 
     fn a_deadline_holds_across_interruptions() {
         let (reader, _writer) = pipe().unwrap();
-        let (_, took) = timed(|| interrupted(|| {
+        let ((), took) = timed(|| interrupted(|| {
             let deadline = Deadline::after(SHORT * 3);
             while reader.read_by(&mut [0; 8], deadline).unwrap_err().interrupted() {}
             assert!(deadline.has_passed());

@@ -14,6 +14,10 @@ fn readable(queue: &Queue) -> bool {
     unsafe { libc::poll(&raw mut entry, 1, 0) == 1 }
 }
 
+fn count_one(counter: &AtomicUsize) {
+    counter.fetch_add(1, Ordering::SeqCst);
+}
+
 crate::promises! {
     fn the_highest_priority_comes_first_and_within_one_the_oldest(engine) {
         let scratch = Scratch::new();
@@ -179,7 +183,7 @@ crate::promises! {
     fn a_deadline_holds_across_interruptions(engine) {
         let scratch = Scratch::new();
         let queue = queue(engine, &scratch, 1);
-        let (_, took) = timed(|| interrupted(|| {
+        let ((), took) = timed(|| interrupted(|| {
             let deadline = Deadline::after(SHORT * 3);
             while queue.receive_by(deadline).unwrap_err().interrupted() {}
         }));
@@ -346,7 +350,7 @@ crate::promises! {
         let queue = queue(engine, &scratch, 4);
         let count = Arc::new(AtomicUsize::new(0));
         let counter = count.clone();
-        queue.notify_callback(move || drop(counter.fetch_add(1, Ordering::SeqCst))).unwrap();
+        queue.notify_callback(move || count_one(&counter)).unwrap();
         assert_eq!(count.load(Ordering::SeqCst), 0);
         queue.send(b"1", 0).unwrap();
         until("the callback ran", || count.load(Ordering::SeqCst) == 1);
@@ -356,7 +360,7 @@ crate::promises! {
         assert_eq!(count.load(Ordering::SeqCst), 1);
         queue.receive().unwrap();
         let counter = count.clone();
-        queue.notify_callback(move || drop(counter.fetch_add(1, Ordering::SeqCst))).unwrap();
+        queue.notify_callback(move || count_one(&counter)).unwrap();
         queue.send(b"3", 0).unwrap();
         until("the new callback ran", || count.load(Ordering::SeqCst) == 2);
     }
@@ -384,7 +388,7 @@ crate::promises! {
         std::thread::scope(|scope| {
             let receiver = scope.spawn(|| queue.receive().unwrap());
             std::thread::sleep(SHORT);
-            queue.notify_callback(move || drop(counter.fetch_add(1, Ordering::SeqCst))).unwrap();
+            queue.notify_callback(move || count_one(&counter)).unwrap();
             queue.send(b"for the receiver", 0).unwrap();
             receiver.join().unwrap();
         });

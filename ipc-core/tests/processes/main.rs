@@ -23,7 +23,7 @@ fn main() -> ExitCode {
 }
 
 /// This program in another role, its standard streams piped.
-pub fn peer(role: &str, arguments: &[&str]) -> Command {
+pub(crate) fn peer(role: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.arg("peer").arg(role).args(arguments);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -31,11 +31,11 @@ pub fn peer(role: &str, arguments: &[&str]) -> Command {
 }
 
 /// Runs a role to its end and gives back what it printed; a role that fails fails the test.
-pub fn play(role: &str, arguments: &[&str]) -> String {
+pub(crate) fn play(role: &str, arguments: &[&str]) -> String {
     printed(peer(role, arguments).output().unwrap())
 }
 
-pub fn printed(output: Output) -> String {
+pub(crate) fn printed(output: Output) -> String {
     let text = String::from_utf8(output.stdout).unwrap();
     let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "the peer failed ({}): {text}{complaints}", output.status);
@@ -43,7 +43,7 @@ pub fn printed(output: Output) -> String {
 }
 
 /// Waits for the line that says that a role has come as far as `line`.
-pub fn hear(child: &mut Child, line: &str) {
+pub(crate) fn hear(child: &mut Child, line: &str) {
     use std::io::Read;
     let mut heard = Vec::new();
     let mut byte = [0];
@@ -54,7 +54,7 @@ pub fn hear(child: &mut Child, line: &str) {
     assert_eq!(String::from_utf8_lossy(&heard), line);
 }
 
-pub fn kill(mut child: Child) -> ExitStatus {
+pub(crate) fn kill(mut child: Child) -> ExitStatus {
     child.kill().unwrap();
     child.wait().unwrap()
 }

@@ -26,7 +26,9 @@ pub fn play(role: &str, arguments: &[&str]) {
         }
         ("queue-send", [name, priority, texts @ ..]) => {
             let queue = Queue::open(name).unwrap();
-            texts.iter().for_each(|text| queue.send_by(text.as_bytes(), priority.parse().unwrap(), LONG).unwrap());
+            for text in texts {
+                queue.send_by(text.as_bytes(), priority.parse().unwrap(), LONG).unwrap();
+            }
         }
         ("queue-receive-for-ever", [name]) => {
             let queue = Queue::open(name).unwrap();
@@ -147,7 +149,7 @@ fn write_without_reader() {
         writer.write(b"x").unwrap_err(),
         writer.try_write(b"x").unwrap_err(),
         writer.write_by(b"x", LONG).unwrap_err(),
-        writer.write_full(&[0; 100_000], Deadline::NEVER).unwrap_err(),
+        writer.write_full(&vec![0; 100_000], Deadline::NEVER).unwrap_err(),
         writer.splice_from(&source, 9, Deadline::NEVER).unwrap_err(),
         source.splice_to(&writer, 9, Deadline::NEVER).unwrap_err(),
         source.tee(&writer, 9, Deadline::NEVER).unwrap_err(),
@@ -373,7 +375,7 @@ fn work_without_proc() {
     writer.try_write(b"polled").unwrap();
     assert_eq!(reader.read_by(&mut buffer, LONG).unwrap(), 6);
     while writer.try_write(&[0; 4096]).is_ok() {}
-    assert!(writer.write_by(&[0; 100_000], Duration::from_millis(5)).unwrap_err().timed_out());
+    assert!(writer.write_by(&vec![0; 100_000], Duration::from_millis(5)).unwrap_err().timed_out());
     drop(reader);
     assert_eq!(writer.try_write(b"x").unwrap_err().errno(), libc::EPIPE);
     println!("worked");
