@@ -1,0 +1,81 @@
+# unipc. `make help` lists what there is; everything built goes to build/ and to Cargo's target/.
+
+PREFIX     ?= /usr/local
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+CARGO      ?= cargo
+BUILD      ?= build
+TARGET     := $(or $(CARGO_TARGET_DIR),target)
+VERSION    := $(shell sed -n 's/^version *= *"\(.*\)"/\1/p' Cargo.toml | head -n 1)
+MAJOR      := $(firstword $(subst ., ,$(VERSION)))
+# What a program needs beside libunipc.a: rustc --print native-static-libs
+NATIVE     := -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
+RUST_LIB   := $(TARGET)/release/libunipc_ffi.a
+export CC CARGO BUILD TARGET VERSION NATIVE
+
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help lib header install clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-16s %s\n", $$1, $$2 }'
+
+# ---- the C library
+
+lib: $(BUILD)/libunipc.so $(BUILD)/libunipc.a ## build/libunipc.so and build/libunipc.a
+
+.PHONY: FORCE
+$(RUST_LIB): FORCE
+	$(CARGO) build --release -p unipc-ffi
+
+# What the header declares is what the libraries have.
+$(BUILD)/symbols: include/unipc.h
+	@mkdir -p $(BUILD)
+	$(CC) -E -P -x c $< | grep -oE '\bunipc_[a-z0-9_]+ *\(' | tr -d ' (' | LC_ALL=C sort -u > $@
+
+$(BUILD)/libunipc.so $(BUILD)/libunipc.a &: $(RUST_LIB) $(BUILD)/symbols packaging/link Cargo.toml
+	packaging/link $(RUST_LIB) $(BUILD)/symbols $(VERSION) $(BUILD)
+
+header: ## write include/unipc.h anew from ipc-ffi/src
+	UNIPC_BLESS=1 $(CARGO) test -q -p unipc-ffi --test header the_committed_header
+
+# What stands in packaging/*.in is relative to the file's own place.
+from = $(shell realpath -m --relative-to='$(1)' '$(2)')
+define fill
+sed -e 's|@version@|$(VERSION)|g' -e 's|@major@|$(MAJOR)|g' -e 's|@native@|$(2)|g' \
+    -e 's|@prefix@|$(call from,$(1),$(PREFIX))|g' -e 's|@include@|$(call from,$(1),$(INCLUDEDIR))|g'
+endef
+SEMICOLONS := $(subst $() ,;,$(NATIVE:-l%=%))
+
+install: lib ## install under DESTDIR and PREFIX (also LIBDIR, INCLUDEDIR)
+	install -d '$(DESTDIR)$(INCLUDEDIR)' '$(DESTDIR)$(LIBDIR)/pkgconfig' '$(DESTDIR)$(LIBDIR)/cmake/unipc'
+	install -m 644 include/unipc.h '$(DESTDIR)$(INCLUDEDIR)'
+	install -m 755 $(BUILD)/libunipc.so.$(VERSION) '$(DESTDIR)$(LIBDIR)'
+	cp -P $(BUILD)/libunipc.so.$(MAJOR) $(BUILD)/libunipc.so '$(DESTDIR)$(LIBDIR)'
+	install -m 644 $(BUILD)/libunipc.a '$(DESTDIR)$(LIBDIR)'
+	$(call fill,$(LIBDIR)/pkgconfig,$(NATIVE)) packaging/unipc.pc.in > '$(DESTDIR)$(LIBDIR)/pkgconfig/unipc.pc'
+	$(call fill,$(LIBDIR)/cmake/unipc,$(SEMICOLONS)) packaging/unipc-config.cmake.in \
+	    > '$(DESTDIR)$(LIBDIR)/cmake/unipc/unipc-config.cmake'
+	$(call fill,$(LIBDIR)/cmake/unipc,) packaging/unipc-config-version.cmake.in \
+	    > '$(DESTDIR)$(LIBDIR)/cmake/unipc/unipc-config-version.cmake'
+
+# ---- tests of the C face
+
+.PHONY: test-c-dynamic test-c-static test-valgrind test-header test-symbols test-install
+test-c-dynamic: lib ## C programs against libunipc.so
+	@tests/c/programs dynamic
+test-c-static: lib ## C programs against libunipc.a, also beside a second Rust library
+	@tests/c/programs static
+test-valgrind: lib ## C programs under valgrind
+	@tests/c/programs valgrind
+test-header: ## the header is what the sources give, and clean in C and C++
+	@$(CARGO) test -q -p unipc-ffi
+	@tests/c/header
+test-symbols: lib ## the libraries have what the header declares, and nothing else
+	@tests/c/symbols
+test-install: lib ## programs find the installed library by pkg-config and CMake
+	@tests/c/install
+
+clean: ## remove what was built
+	rm -rf $(BUILD)
+	$(CARGO) clean

@@ -1,0 +1,1793 @@
+/*
+ * unipc.h - local IPC on Linux: pipes, FIFOs, message queues, shared memory and semaphores.
+ *
+ * GENERATED from ipc-ffi/src by cbindgen 0.29.4: change it there and run `make header`.
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * What holds for every function, unless it says otherwise:
+ *
+ * Failure. It returns -1, or NULL where it returns a pointer, and sets errno, last of all.
+ *   unipc_last_error() then has a sentence: operation, object, cause and the way out. Success is 0,
+ *   a count or a pointer, and leaves errno undefined.
+ *
+ * Errors of every call, not repeated below: EINVAL: a NULL where none is allowed, or a handle of
+ *   another kind; EBADF: a closed handle; ENOTRECOVERABLE: a bug in unipc, which stops at this
+ *   border. EINTR says that a signal handler ran during a wait and nothing else happened: unipc
+ *   never waits again by itself (the kernel does, in some waits, after a handler with SA_RESTART).
+ *
+ * Handles are opaque pointers. A closed one is refused with EBADF, not crashed on, until its place
+ *   serves a new handle, as with the number of a descriptor. No thread may be in a call on a handle
+ *   that another one closes.
+ *
+ * Timeouts are nanoseconds on the monotonic clock: UNIPC_FOREVER, 0 not to wait (EAGAIN), or more
+ *   (ETIMEDOUT when they have passed). Any other negative one is EINVAL.
+ *
+ * Safety is said in three words. "threads: any": any number of threads may make the call at once,
+ *   on one handle too. "fork: yes": it may be made in a child of fork(2), with a handle from before,
+ *   also if the parent had other threads: no lock is held and no thread is started. "signals: yes":
+ *   a signal handler may make it. No call is a cancellation point: pthread_cancel(3) takes effect
+ *   after it. Asynchronous cancellation (PTHREAD_CANCEL_ASYNCHRONOUS) must be off.
+ *
+ * Options are structs led by their own size. Begin with the _INIT macro and set what differs; NULL
+ *   is every default. A program that was compiled with an older header works with a newer library;
+ *   with an older library it gets E2BIG if it set what that one does not have.
+ */
+#ifndef UNIPC_H
+#define UNIPC_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/** The version of this header; unipc_version() is that of the library. */
+#define UNIPC_VERSION_MAJOR 0
+#define UNIPC_VERSION_MINOR 1
+#define UNIPC_VERSION_PATCH 0
+
+/** The version as one number, to be compared: 1002003 for 1.2.3. */
+#define UNIPC_VERSION_NUMBER \
+    (UNIPC_VERSION_MAJOR * 1000000 + UNIPC_VERSION_MINOR * 1000 + UNIPC_VERSION_PATCH)
+
+/** The timeout that never comes. */
+#define UNIPC_FOREVER ((int64_t)-1)
+
+/** A timeout of `n` seconds, milliseconds or microseconds: UNIPC_SECONDS(2). */
+#define UNIPC_SECONDS(n) ((int64_t)(n) * 1000000000)
+#define UNIPC_MILLISECONDS(n) ((int64_t)(n) * 1000000)
+#define UNIPC_MICROSECONDS(n) ((int64_t)(n) * 1000)
+
+/** What the structs below begin as: unipc_queue_options options = UNIPC_QUEUE_OPTIONS_INIT; */
+#define UNIPC_FIFO_OPTIONS_INIT { sizeof(unipc_fifo_options), 0, 0 }
+#define UNIPC_QUEUE_OPTIONS_INIT { sizeof(unipc_queue_options), 0, 0, 0, 0, 0, 0, 0, 0 }
+#define UNIPC_QUEUE_ATTRIBUTES_INIT { sizeof(unipc_queue_attributes), 0, 0, 0, 0, 0 }
+#define UNIPC_MEMORY_OPTIONS_INIT { sizeof(unipc_memory_options), 0, 0, 0, 0 }
+#define UNIPC_SEMAPHORE_OPTIONS_INIT { sizeof(unipc_semaphore_options), 0, 0, 0, 0 }
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * No seal can be added any more.
+ */
+#define UNIPC_SEAL_SEAL 1
+
+/**
+ * The memory cannot become smaller.
+ */
+#define UNIPC_SEAL_SHRINK 2
+
+/**
+ * The memory cannot become larger.
+ */
+#define UNIPC_SEAL_GROW 4
+
+/**
+ * Nobody can write to it; refused while somebody has it mapped for writing.
+ */
+#define UNIPC_SEAL_WRITE 8
+
+/**
+ * Who has it mapped for writing goes on, nobody else can begin to.
+ */
+#define UNIPC_SEAL_FUTURE_WRITE 16
+
+/**
+ * A write of up to this many bytes goes in one piece, never mixed with another's.
+ */
+#define UNIPC_PIPE_ATOMIC 4096
+
+/**
+ * The highest priority of a message; the lowest is 0.
+ */
+#define UNIPC_QUEUE_PRIORITY_MAX 32767
+
+/**
+ * The highest value of a semaphore.
+ */
+#define UNIPC_SEMAPHORE_MAX 2147483647
+
+/**
+ * Bytes that a semaphore takes inside shared memory: sizeof(sem_t).
+ */
+#define UNIPC_SEMAPHORE_SIZE 32
+
+/**
+ * What the offset of a semaphore inside shared memory is a multiple of.
+ */
+#define UNIPC_SEMAPHORE_ALIGN 8
+
+/**
+ * A FIFO, checked to be one, of which ends can be opened. Opaque.
+ */
+typedef struct unipc_fifo unipc_fifo;
+
+/**
+ * Memory that is mapped. Opaque.
+ */
+typedef struct unipc_memory unipc_memory;
+
+/**
+ * The end of a pipe or FIFO that bytes come out of. Opaque.
+ */
+typedef struct unipc_pipe_reader unipc_pipe_reader;
+
+/**
+ * The end of a pipe or FIFO that bytes go into. Opaque.
+ */
+typedef struct unipc_pipe_writer unipc_pipe_writer;
+
+/**
+ * An open message queue. Opaque.
+ */
+typedef struct unipc_queue unipc_queue;
+
+/**
+ * An open semaphore. Opaque. What is behind it is glibc's sem_t, so that programs which use
+ * sem_open(3) share it.
+ */
+typedef struct unipc_semaphore unipc_semaphore;
+
+/**
+ * How a FIFO is made. Begin with UNIPC_FIFO_OPTIONS_INIT; in every field 0 is the default. NULL in
+ * place of the struct is every default.
+ */
+typedef struct unipc_fifo_options {
+    /**
+     * sizeof(unipc_fifo_options), as the caller compiled it.
+     */
+    size_t size;
+    /**
+     * Permission bits; 0: 0600. The umask applies.
+     */
+    unsigned int mode;
+    /**
+     * Not 0: the umask does not apply to `mode`.
+     */
+    int exact_mode;
+} unipc_fifo_options;
+
+/**
+ * Who sees what is written to memory: one of the UNIPC_SHARING_ values.
+ */
+typedef int unipc_sharing;
+
+/**
+ * How memory is made and mapped. Begin with UNIPC_MEMORY_OPTIONS_INIT; in every field 0 is the
+ * default. NULL in place of the struct is every default.
+ */
+typedef struct unipc_memory_options {
+    /**
+     * sizeof(unipc_memory_options), as the caller compiled it.
+     */
+    size_t size;
+    /**
+     * Permission bits; 0: 0600. The umask applies. Only for making what has a name.
+     */
+    unsigned int mode;
+    /**
+     * Not 0: the umask does not apply to `mode`.
+     */
+    int exact_mode;
+    /**
+     * Who sees what is written.
+     */
+    unipc_sharing sharing;
+    /**
+     * Not 0: only for reading.
+     */
+    int read_only;
+} unipc_memory_options;
+
+/**
+ * What this process may do with memory: one of the UNIPC_PROTECTION_ values.
+ */
+typedef int unipc_protection;
+
+/**
+ * What does the work behind a queue or a semaphore: one of the UNIPC_ENGINE_ values.
+ */
+typedef int unipc_engine;
+
+/**
+ * The directions in which a queue is opened: one of the UNIPC_ACCESS_ values.
+ */
+typedef int unipc_access;
+
+/**
+ * How a queue is made and opened. Begin with UNIPC_QUEUE_OPTIONS_INIT; in every field 0 is the
+ * default. NULL in place of the struct is every default.
+ */
+typedef struct unipc_queue_options {
+    /**
+     * sizeof(unipc_queue_options), as the caller compiled it.
+     */
+    size_t size;
+    /**
+     * Messages that it holds; 0: the system's default, fs.mqueue.msg_default. Only for making.
+     */
+    size_t max_messages;
+    /**
+     * Bytes of the longest message; 0: the system's default, fs.mqueue.msgsize_default. Only for
+     * making.
+     */
+    size_t message_size;
+    /**
+     * Permission bits; 0: 0600. The umask applies. Only for making.
+     */
+    unsigned int mode;
+    /**
+     * Not 0: the umask does not apply to `mode`.
+     */
+    int exact_mode;
+    /**
+     * What does the work.
+     */
+    unipc_engine engine;
+    /**
+     * The directions.
+     */
+    unipc_access access;
+    /**
+     * Not 0: no call on this handle waits; what would have to fails with EAGAIN.
+     */
+    int nonblocking;
+    /**
+     * 0.
+     */
+    int reserved;
+} unipc_queue_options;
+
+/**
+ * What a queue is like. Begin with UNIPC_QUEUE_ATTRIBUTES_INIT.
+ */
+typedef struct unipc_queue_attributes {
+    /**
+     * sizeof(unipc_queue_attributes), as the caller compiled it.
+     */
+    size_t size;
+    /**
+     * Messages that it holds.
+     */
+    size_t max_messages;
+    /**
+     * Bytes of the longest message, and so of a buffer that every message fits in.
+     */
+    size_t message_size;
+    /**
+     * Messages in it now.
+     */
+    size_t queued;
+    /**
+     * 1: no call on this handle waits.
+     */
+    int nonblocking;
+    /**
+     * 0.
+     */
+    int reserved;
+} unipc_queue_attributes;
+
+/**
+ * How a semaphore is made. Begin with UNIPC_SEMAPHORE_OPTIONS_INIT; in every field 0 is the
+ * default. NULL in place of the struct is every default.
+ */
+typedef struct unipc_semaphore_options {
+    /**
+     * sizeof(unipc_semaphore_options), as the caller compiled it.
+     */
+    size_t size;
+    /**
+     * Permission bits; 0: 0600. The umask applies. Who may use it needs both read and write.
+     */
+    unsigned int mode;
+    /**
+     * Not 0: the umask does not apply to `mode`.
+     */
+    int exact_mode;
+    /**
+     * What does the work.
+     */
+    unipc_engine engine;
+    /**
+     * 0.
+     */
+    int reserved;
+} unipc_semaphore_options;
+
+/**
+ * The system's own object, which every other POSIX program can open too.
+ */
+#define UNIPC_ENGINE_POSIX 0
+
+/**
+ * Sending and receiving.
+ */
+#define UNIPC_ACCESS_READ_WRITE 0
+
+/**
+ * Receiving only.
+ */
+#define UNIPC_ACCESS_READ_ONLY 1
+
+/**
+ * Sending only.
+ */
+#define UNIPC_ACCESS_WRITE_ONLY 2
+
+/**
+ * Everybody who has it mapped, and the file.
+ */
+#define UNIPC_SHARING_SHARED 0
+
+/**
+ * This process alone; a page is copied when it is first written to.
+ */
+#define UNIPC_SHARING_PRIVATE 1
+
+/**
+ * Nothing: touching it is a SIGSEGV.
+ */
+#define UNIPC_PROTECTION_NONE 0
+
+/**
+ * Reading.
+ */
+#define UNIPC_PROTECTION_READ 1
+
+/**
+ * Reading and writing.
+ */
+#define UNIPC_PROTECTION_READ_WRITE 2
+
+/**
+ * The version of the library that is running, "MAJOR.MINOR.PATCH"; the UNIPC_VERSION_ macros
+ * are that of the header.
+ *
+ * - Ownership: static, never freed.
+ * - Blocking: never.
+ * - Errors: none.
+ * - Safety: threads: any; fork: yes; signals: yes.
+ */
+const char *unipc_version(void);
+
+/**
+ * What the last call that failed in this thread has to say: "create queue /orders: 11 messages
+ * exceed fs.mqueue.msg_max=10; ...", or "" if none failed yet. Calls that succeed leave it alone,
+ * and so does unipc_semaphore_post().
+ *
+ * - Ownership: the thread's own, at most 511 bytes of UTF-8; good until the next failure in it.
+ * - Blocking: never.
+ * - Errors: none; errno is left alone.
+ * - Safety: threads: any; fork: yes; signals: no.
+ */
+const char *unipc_last_error(void);
+
+/**
+ * Frees what unipc_queue_receive_alloc() gave. NULL is allowed.
+ *
+ * - Ownership: takes `memory`.
+ * - Blocking: never.
+ * - Errors: none; errno is left alone.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: free(3)
+ */
+void unipc_free(void *memory);
+
+/**
+ * Makes a FIFO where nothing must be yet. With an exact mode nobody can open it before it has that
+ * mode.
+ *
+ * - Ownership: the handle is the caller's, until unipc_fifo_close(). The FIFO itself stays until
+ *   unipc_fifo_unlink().
+ * - Blocking: never.
+ * - Errors: EEXIST; ENOENT, ENOTDIR: its directory; EACCES; EINVAL: the mode; ENAMETOOLONG;
+ *   ENOSPC; EROFS; EMFILE; E2BIG: options of a newer header.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: mkfifo(3)
+ *
+ * @return the handle, or NULL with errno set.
+ */
+struct unipc_fifo *unipc_fifo_create(const char *path, const struct unipc_fifo_options *options);
+
+/**
+ * Finds a FIFO that exists, without opening an end of it. What is no FIFO is refused before it is
+ * ever opened.
+ *
+ * - Ownership: the handle is the caller's, until unipc_fifo_close().
+ * - Blocking: never.
+ * - Errors: ENOENT; EINVAL: it is no FIFO; ENOTDIR; EACCES; ELOOP; ENAMETOOLONG; EMFILE; E2BIG:
+ *   options of a newer header.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: open(2), fifo(7)
+ *
+ * @return the handle, or NULL with errno set.
+ */
+struct unipc_fifo *unipc_fifo_open(const char *path, const struct unipc_fifo_options *options);
+
+/**
+ * Finds a FIFO, or makes it if nothing is there, and stores in `created`, which may be NULL, 1 if
+ * this call made it and else 0.
+ *
+ * - Ownership: as unipc_fifo_create().
+ * - Blocking: never.
+ * - Errors: those of unipc_fifo_create() and unipc_fifo_open() but EEXIST.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: mkfifo(3), open(2)
+ *
+ * @return the handle, or NULL with errno set.
+ */
+struct unipc_fifo *unipc_fifo_open_or_create(const char *path,
+                                             const struct unipc_fifo_options *options,
+                                             int *created);
+
+/**
+ * Opens the FIFO for reading and waits for a writer. With a timeout of 0 it opens at once, writer or
+ * not; reading then gives the end of file until one has come.
+ *
+ * - Ownership: the end is the caller's, until unipc_pipe_reader_close(); the FIFO stays as it is.
+ * - Blocking: up to `timeout` nanoseconds on the monotonic clock; UNIPC_FOREVER; 0: not at all.
+ * - Errors: ETIMEDOUT; EINTR: a signal handler ran; EACCES; EMFILE; EINVAL: the timeout.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: open(2), fifo(7)
+ *
+ * @return the end, or NULL with errno set.
+ */
+struct unipc_pipe_reader *unipc_fifo_open_reader(struct unipc_fifo *fifo,
+                                                 int64_t timeout);
+
+/**
+ * Opens the FIFO for writing and waits for a reader.
+ *
+ * - Ownership: the end is the caller's, until unipc_pipe_writer_close(); the FIFO stays as it is.
+ * - Blocking: up to `timeout` nanoseconds on the monotonic clock; UNIPC_FOREVER; 0: not at all.
+ * - Errors: ENXIO: nobody reads, and not to wait; ETIMEDOUT; EINTR: a signal handler ran; EACCES;
+ *   EMFILE; EINVAL: the timeout.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: open(2), fifo(7)
+ *
+ * @return the end, or NULL with errno set.
+ */
+struct unipc_pipe_writer *unipc_fifo_open_writer(struct unipc_fifo *fifo, int64_t timeout);
+
+/**
+ * Removes the name of a FIFO. Ends that are open stay connected.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: ENOENT; EINVAL: it is no FIFO; EACCES; EPERM; ENOTDIR; EROFS; ENAMETOOLONG.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: unlink(2)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_fifo_unlink(const char *path);
+
+/**
+ * Closes the handle. NULL is allowed. Ends that were opened with it, and the FIFO, stay.
+ *
+ * - Ownership: takes the handle.
+ * - Blocking: never.
+ * - Errors: EBADF: it is closed already.
+ * - Safety: threads: none may be in a call on the handle, as with close(2); fork: the handles of
+ *   parent and child are closed separately; signals: no.
+ * - See: close(2)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_fifo_close(struct unipc_fifo *fifo);
+
+/**
+ * Makes a named object of `length` bytes, all zero, that must not exist yet, and maps it. Its space
+ * is reserved now, so that it cannot run out later.
+ *
+ * `name` is "/frames": one slash at its beginning, no other, and 1 to 255 bytes behind it.
+ * `options` may be NULL.
+ *
+ * - Ownership: the handle is the caller's, until unipc_memory_close(). The object itself stays until
+ *   unipc_memory_unlink() and the last close, or the end of the system.
+ * - Blocking: never.
+ * - Errors: EEXIST; ENOSPC: no room for so much; EINVAL: the name, the mode, a length of 0; EACCES;
+ *   ENAMETOOLONG; EMFILE; ENFILE; ENOMEM; E2BIG: options of a newer header.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: shm_open(3), mmap(2)
+ *
+ * @return the handle, or NULL with errno set.
+ */
+struct unipc_memory *unipc_memory_create(const char *name,
+                                         size_t length,
+                                         const struct unipc_memory_options *options);
+
+/**
+ * Maps a named object that exists: its first `length` bytes, or with 0 all of it.
+ *
+ * - Ownership: the handle is the caller's, until unipc_memory_close().
+ * - Blocking: never.
+ * - Errors: ENOENT; EINVAL: the name, or the object is shorter than `length`, or empty; EACCES;
+ *   ENAMETOOLONG; EMFILE; ENFILE; ENOMEM; E2BIG: options of a newer header.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: shm_open(3), mmap(2)
+ *
+ * @return the handle, or NULL with errno set.
+ */
+struct unipc_memory *unipc_memory_open(const char *name,
+                                       size_t length,
+                                       const struct unipc_memory_options *options);
+
+/**
+ * Maps a named object, or makes it with `length` bytes if it does not exist, and stores in
+ * `created`, which may be NULL, 1 if this call made it and else 0.
+ *
+ * - Ownership: as unipc_memory_create().
+ * - Blocking: never.
+ * - Errors: those of unipc_memory_create() and unipc_memory_open() but EEXIST and ENOENT.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: shm_open(3), mmap(2)
+ *
+ * @return the handle, or NULL with errno set.
+ */
+struct unipc_memory *unipc_memory_open_or_create(const char *name,
+                                                 size_t length,
+                                                 const struct unipc_memory_options *options,
+                                                 int *created);
+
+/**
+ * Removes the name of an object. Who has it mapped keeps it; it goes with the last of them. A file
+ * is removed with unlink(2).
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: ENOENT; EACCES; EINVAL; ENAMETOOLONG.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: shm_unlink(3)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_memory_unlink(const char *name);
+
+/**
+ * Makes a file of `length` bytes, all zero, where nothing must be yet, and maps it. Its space is
+ * reserved now.
+ *
+ * - Ownership: the handle is the caller's, until unipc_memory_close(); the file stays until
+ *   unlink(2).
+ * - Blocking: as the file system does.
+ * - Errors: EEXIST; ENOSPC; EFBIG; EINVAL: the mode, a length of 0; ENOENT, ENOTDIR: its directory;
+ *   EACCES; EROFS; ENAMETOOLONG; EMFILE; ENFILE; ENOMEM; E2BIG: options of a newer header.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: open(2), mmap(2)
+ *
+ * @return the handle, or NULL with errno set.
+ */
+struct unipc_memory *unipc_memory_create_file(const char *path,
+                                              size_t length,
+                                              const struct unipc_memory_options *options);
+
+/**
+ * Maps a file that exists: its first `length` bytes, or with 0 all of it.
+ *
+ * - Ownership: the handle is the caller's, until unipc_memory_close().
+ * - Blocking: as the file system does.
+ * - Errors: ENOENT; EINVAL: the file is shorter than `length`, or empty, or no regular file; EACCES;
+ *   EISDIR; ENOTDIR; ELOOP; ENAMETOOLONG; EMFILE; ENFILE; ENOMEM; E2BIG: options of a newer header.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: open(2), mmap(2)
+ *
+ * @return the handle, or NULL with errno set.
+ */
+struct unipc_memory *unipc_memory_open_file(const char *path,
+                                            size_t length,
+                                            const struct unipc_memory_options *options);
+
+/**
+ * Maps a file, or makes it with `length` bytes if nothing is there, and stores in `created`, which
+ * may be NULL, 1 if this call made it and else 0.
+ *
+ * - Ownership: as unipc_memory_create_file().
+ * - Blocking: as the file system does.
+ * - Errors: those of unipc_memory_create_file() and unipc_memory_open_file() but EEXIST.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: open(2), mmap(2)
+ *
+ * @return the handle, or NULL with errno set.
+ */
+struct unipc_memory *unipc_memory_open_or_create_file(const char *path,
+                                                      size_t length,
+                                                      const struct unipc_memory_options *options,
+                                                      int *created);
+
+/**
+ * Maps `length` bytes, all zero, that only children made by fork(2) share, or with
+ * UNIPC_SHARING_PRIVATE nobody.
+ *
+ * - Ownership: the handle is the caller's, until unipc_memory_close().
+ * - Blocking: never.
+ * - Errors: ENOMEM; EINVAL: a length of 0; E2BIG: options of a newer header.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: mmap(2), MAP_ANONYMOUS
+ *
+ * @return the handle, or NULL with errno set.
+ */
+struct unipc_memory *unipc_memory_anonymous(size_t length,
+                                            const struct unipc_memory_options *options);
+
+/**
+ * Maps `length` bytes, all zero, behind a descriptor, which can be sealed and passed on. `label` is
+ * shown in /proc and need not be unique.
+ *
+ * - Ownership: the handle is the caller's, until unipc_memory_close().
+ * - Blocking: never.
+ * - Errors: ENOMEM; ENOSPC; EMFILE; ENFILE; EINVAL: a length of 0, a label that is too long; E2BIG:
+ *   options of a newer header.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: memfd_create(2)
+ *
+ * @return the handle, or NULL with errno set.
+ */
+struct unipc_memory *unipc_memory_memfd(const char *label,
+                                        size_t length,
+                                        const struct unipc_memory_options *options);
+
+/**
+ * Maps what is behind a descriptor, as one that was inherited or received: its first `length` bytes,
+ * or with 0 all of it.
+ *
+ * - Ownership: takes `fd`, which unipc_memory_close() then closes; on failure it stays the caller's.
+ *   The handle is the caller's.
+ * - Blocking: never.
+ * - Errors: EBADF; EINVAL: shorter than `length`, or empty, or nothing that can be mapped; EACCES;
+ *   EPERM: sealed; EMFILE; ENOMEM; E2BIG: options of a newer header.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: mmap(2)
+ *
+ * @return the handle, or NULL with errno set.
+ */
+struct unipc_memory *unipc_memory_from_fd(int fd,
+                                          size_t length,
+                                          const struct unipc_memory_options *options);
+
+/**
+ * Where the memory is mapped. Other processes have it elsewhere: what is kept inside are offsets.
+ *
+ * - Ownership: the bytes stay the handle's: good until unipc_memory_close() or
+ *   unipc_memory_resize(), or as long as a semaphore inside is open.
+ * - Blocking: never.
+ * - Errors: those of every call.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: mmap(2)
+ *
+ * @return the address, or NULL with errno set.
+ */
+void *unipc_memory_address(const struct unipc_memory *memory);
+
+/**
+ * How many bytes are mapped.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: those of every call.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: mmap(2)
+ *
+ * @return the length in bytes, or -1 with errno set.
+ */
+ptrdiff_t unipc_memory_length(const struct unipc_memory *memory);
+
+/**
+ * Copies `length` bytes at `offset` into `buffer`. Who writes to them meanwhile mixes in: a
+ * semaphore keeps them apart.
+ *
+ * - Ownership: `buffer` stays the caller's; NULL if `length` is 0.
+ * - Blocking: never.
+ * - Errors: ERANGE: not all of that is inside; EACCES: the protection.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: memcpy(3)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_memory_read(const struct unipc_memory *memory,
+                      size_t offset,
+                      void *buffer,
+                      size_t length);
+
+/**
+ * Copies `length` bytes of `data` to `offset`. Who reads them meanwhile sees a mixture: a semaphore
+ * keeps them apart.
+ *
+ * - Ownership: `data` stays the caller's and is copied; NULL if `length` is 0.
+ * - Blocking: never.
+ * - Errors: ERANGE: not all of that is inside; EACCES: the protection.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: memcpy(3)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_memory_write(struct unipc_memory *memory, size_t offset, const void *data, size_t length);
+
+/**
+ * Makes the object, and its mapping here, `length` bytes long; space for new bytes, which are zero,
+ * is reserved now. The address changes. Others who have it mapped keep their length, and touching
+ * what was cut off is a SIGBUS for them.
+ *
+ * - Ownership: what unipc_memory_address() gave before is no longer good.
+ * - Blocking: never.
+ * - Errors: EBUSY: a semaphore inside is open; ENOSPC; EFBIG; EINVAL: a length of 0; EOPNOTSUPP:
+ *   anonymous shared memory, or a private mapping of a file; EPERM: sealed; EACCES: mapped for
+ *   reading only; ENOMEM.
+ * - Safety: threads: one, with no other call on the handle beside it; fork: the other process keeps
+ *   its mapping; signals: no.
+ * - See: ftruncate(2), mremap(2)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_memory_resize(struct unipc_memory *memory, size_t length);
+
+/**
+ * Sets what this process may do with the memory.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: EBUSY: a semaphore inside is open; EACCES: mapped for reading only; EINVAL: no such
+ *   protection; ENOMEM.
+ * - Safety: threads: one, with no other call on the handle beside it; fork: of this process only;
+ *   signals: no.
+ * - See: mprotect(2)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_memory_protect(struct unipc_memory *memory, unipc_protection protection);
+
+/**
+ * Writes what was changed to the file, and waits for the disk.
+ *
+ * - Ownership: none changes.
+ * - Blocking: as the disk does.
+ * - Errors: EIO; ENOSPC.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: msync(2)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_memory_sync(struct unipc_memory *memory);
+
+/**
+ * Writes what was changed in `length` bytes at `offset` to the file, and waits for the disk.
+ *
+ * - Ownership: none changes.
+ * - Blocking: as the disk does.
+ * - Errors: ERANGE: not all of that is inside; EIO; ENOSPC.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: msync(2)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_memory_sync_range(struct unipc_memory *memory, size_t offset, size_t length);
+
+/**
+ * Adds seals to a memfd: UNIPC_SEAL_ values, or'ed. They hold for everybody and for ever.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: EPERM: sealed against seals; EBUSY: UNIPC_SEAL_WRITE while somebody, this handle included,
+ *   has it mapped for writing; EINVAL: no memfd, or no such seal.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: fcntl(2), F_ADD_SEALS
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_memory_seal(struct unipc_memory *memory,
+                      unsigned int seals);
+
+/**
+ * The seals of a memfd.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: EINVAL: no memfd.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: fcntl(2), F_GET_SEALS
+ *
+ * @return UNIPC_SEAL_ values, or'ed, or -1 with errno set.
+ */
+int unipc_memory_seals(const struct unipc_memory *memory);
+
+/**
+ * The descriptor behind the memory, to be passed on.
+ *
+ * - Ownership: stays the handle's: not to be closed, and good until unipc_memory_close().
+ * - Blocking: never.
+ * - Errors: EBADF: there is none, as behind anonymous memory.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: fileno(3)
+ *
+ * @return the descriptor, or -1 with errno set.
+ */
+int unipc_memory_fd(const struct unipc_memory *memory);
+
+/**
+ * Closes the handle and unmaps the memory. NULL is allowed. What has a name stays.
+ *
+ * - Ownership: takes the handle. What unipc_memory_address() gave is no longer good, unless a
+ *   semaphore inside is still open.
+ * - Blocking: never.
+ * - Errors: EBADF: it is closed already.
+ * - Safety: threads: none may be in a call on the handle, nor use its address; fork: the handles of
+ *   parent and child are closed separately; signals: no.
+ * - See: munmap(2)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_memory_close(struct unipc_memory *memory);
+
+/**
+ * Makes a pipe: what is written to `writer` is read from `reader`. Both descriptors are
+ * close-on-exec.
+ *
+ * - Ownership: both handles are the caller's, until unipc_pipe_reader_close() and
+ *   unipc_pipe_writer_close(). On failure nothing is stored.
+ * - Blocking: never.
+ * - Errors: EMFILE; ENFILE.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: pipe(2)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_pipe_create(struct unipc_pipe_reader **reader, struct unipc_pipe_writer **writer);
+
+/**
+ * Makes two pipes, crossed: what one side writes, the other reads. The sides are alike; one may
+ * keep `reader1` and `writer1` and give the other two to a child.
+ *
+ * - Ownership: the four handles are the caller's, until each is closed. On failure nothing is
+ *   stored.
+ * - Blocking: never.
+ * - Errors: EMFILE; ENFILE.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: pipe(2)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_pipe_duplex(struct unipc_pipe_reader **reader1,
+                      struct unipc_pipe_writer **writer1,
+                      struct unipc_pipe_reader **reader2,
+                      struct unipc_pipe_writer **writer2);
+
+/**
+ * Reads what is there, up to `length` bytes, and waits for the first of them. 0 is the end of
+ * file: nothing is left and the last writer is closed.
+ *
+ * - Ownership: `buffer` stays the caller's; NULL if `length` is 0.
+ * - Blocking: up to `timeout` nanoseconds on the monotonic clock; UNIPC_FOREVER; 0: not at all.
+ * - Errors: EAGAIN: empty, and not to wait; ETIMEDOUT; EINTR: a signal handler ran, and nothing was
+ *   taken; EINVAL: the timeout.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: read(2), pipe(7)
+ *
+ * @return the count of bytes read, or -1 with errno set.
+ */
+ptrdiff_t unipc_pipe_read(struct unipc_pipe_reader *reader,
+                          void *buffer,
+                          size_t length,
+                          int64_t timeout);
+
+/**
+ * Reads until `length` bytes are there, or the end of file, which makes the count smaller.
+ *
+ * - Ownership: `buffer` stays the caller's; NULL if `length` is 0. `done`, which may be NULL,
+ *   receives how many bytes stand in it, on failure too: those are taken from the pipe.
+ * - Blocking: up to `timeout` nanoseconds in all; UNIPC_FOREVER; 0: not at all.
+ * - Errors: those of unipc_pipe_read().
+ * - Safety: threads: any, but each takes what comes next; fork: yes; signals: no.
+ * - See: read(2), pipe(7)
+ *
+ * @return the count of bytes read, or -1 with errno set.
+ */
+ptrdiff_t unipc_pipe_read_full(struct unipc_pipe_reader *reader,
+                               void *buffer,
+                               size_t length,
+                               int64_t timeout,
+                               size_t *done);
+
+/**
+ * Writes `length` bytes and waits for room. With UNIPC_FOREVER all of them go, unless a signal
+ * handler runs meanwhile; otherwise as many as there is room for, but up to UNIPC_PIPE_ATOMIC bytes
+ * always whole or not at all. That nobody reads is the error EPIPE, and no SIGPIPE.
+ *
+ * - Ownership: `data` stays the caller's and is copied; NULL if `length` is 0.
+ * - Blocking: up to `timeout` nanoseconds on the monotonic clock; UNIPC_FOREVER; 0: not at all.
+ * - Errors: EPIPE: the last reader is closed; EAGAIN: full, and not to wait; ETIMEDOUT; EINTR: a
+ *   signal handler ran, and nothing was written; EINVAL: the timeout.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: write(2), pipe(7)
+ *
+ * @return the count of bytes written, or -1 with errno set.
+ */
+ptrdiff_t unipc_pipe_write(struct unipc_pipe_writer *writer,
+                           const void *data,
+                           size_t length,
+                           int64_t timeout);
+
+/**
+ * Writes all of `length` bytes, in as many pieces as it takes.
+ *
+ * - Ownership: `data` stays the caller's and is copied; NULL if `length` is 0. `done`, which may be
+ *   NULL, receives how many bytes went, on failure too.
+ * - Blocking: up to `timeout` nanoseconds in all; UNIPC_FOREVER; 0: not at all.
+ * - Errors: those of unipc_pipe_write().
+ * - Safety: threads: any, but beyond UNIPC_PIPE_ATOMIC bytes their pieces mix; fork: yes; signals:
+ *   no.
+ * - See: write(2), pipe(7)
+ *
+ * @return `length`, or -1 with errno set.
+ */
+ptrdiff_t unipc_pipe_write_full(struct unipc_pipe_writer *writer,
+                                const void *data,
+                                size_t length,
+                                int64_t timeout,
+                                size_t *done);
+
+/**
+ * How many bytes a read would find.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: those of every call.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: ioctl_pipe(2)
+ *
+ * @return the count, or -1 with errno set.
+ */
+ptrdiff_t unipc_pipe_available(const struct unipc_pipe_reader *reader);
+
+/**
+ * Moves up to `length` bytes from the pipe to a file, a socket or a pipe, without a copy through
+ * this process. 0 is the end of file.
+ *
+ * - Ownership: `fd` stays the caller's; its offset moves.
+ * - Blocking: up to `timeout` nanoseconds for both sides; UNIPC_FOREVER; 0: not at all, but for a
+ *   disk.
+ * - Errors: EAGAIN: empty, or no room; ETIMEDOUT; EINTR; EPIPE, without SIGPIPE; EBADF: `fd`;
+ *   EINVAL: `fd` cannot be spliced to, as when it appends, or the timeout; and what writing to `fd`
+ *   gives.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: splice(2)
+ *
+ * @return the count of bytes moved, or -1 with errno set.
+ */
+ptrdiff_t unipc_pipe_splice_to(struct unipc_pipe_reader *reader,
+                               int fd,
+                               size_t length,
+                               int64_t timeout);
+
+/**
+ * Moves up to `length` bytes from a file, a socket or a pipe into the pipe, without a copy through
+ * this process. 0 is the end of that file.
+ *
+ * - Ownership: `fd` stays the caller's; its offset moves.
+ * - Blocking: up to `timeout` nanoseconds for both sides; UNIPC_FOREVER; 0: not at all, but for a
+ *   disk.
+ * - Errors: EAGAIN: nothing there, or full; ETIMEDOUT; EINTR; EPIPE, without SIGPIPE; EBADF: `fd`;
+ *   EINVAL: `fd` cannot be spliced from, or the timeout; and what reading `fd` gives.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: splice(2)
+ *
+ * @return the count of bytes moved, or -1 with errno set.
+ */
+ptrdiff_t unipc_pipe_splice_from(struct unipc_pipe_writer *writer,
+                                 int fd,
+                                 size_t length,
+                                 int64_t timeout);
+
+/**
+ * Copies up to `length` bytes from one pipe into another; they also stay in the first.
+ *
+ * - Ownership: none changes.
+ * - Blocking: up to `timeout` nanoseconds for both sides; UNIPC_FOREVER; 0: not at all.
+ * - Errors: EAGAIN: nothing there, or full; ETIMEDOUT; EINTR; EPIPE, without SIGPIPE; EINVAL: both
+ *   are ends of one pipe, or the timeout.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: tee(2)
+ *
+ * @return the count of bytes copied, or -1 with errno set.
+ */
+ptrdiff_t unipc_pipe_tee(struct unipc_pipe_reader *reader,
+                         struct unipc_pipe_writer *writer,
+                         size_t length,
+                         int64_t timeout);
+
+/**
+ * Puts up to `length` bytes into the pipe by lending their pages, not by copying.
+ *
+ * - Ownership: `data` stays the caller's, but must neither change nor be freed until the reader
+ *   has taken it.
+ * - Blocking: up to `timeout` nanoseconds on the monotonic clock; UNIPC_FOREVER; 0: not at all.
+ * - Errors: those of unipc_pipe_write().
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: vmsplice(2)
+ *
+ * @return the count of bytes lent, or -1 with errno set.
+ */
+ptrdiff_t unipc_pipe_vmsplice(struct unipc_pipe_writer *writer,
+                              const void *data,
+                              size_t length,
+                              int64_t timeout);
+
+/**
+ * How many bytes the pipe holds.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: those of every call.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: fcntl(2), F_GETPIPE_SZ
+ *
+ * @return the capacity in bytes, or -1 with errno set.
+ */
+ptrdiff_t unipc_pipe_reader_capacity(const struct unipc_pipe_reader *reader);
+
+/**
+ * Makes the pipe hold at least `capacity` bytes; the kernel rounds up.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: EBUSY: more than that is in it; EPERM: more than fs.pipe-max-size; EINVAL; ENOMEM.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: fcntl(2), F_SETPIPE_SZ
+ *
+ * @return the capacity that it has now, or -1 with errno set.
+ */
+ptrdiff_t unipc_pipe_reader_set_capacity(struct unipc_pipe_reader *reader, size_t capacity);
+
+/**
+ * Sets, with `on` not 0, or clears O_NONBLOCK: whether a call with UNIPC_FOREVER fails with EAGAIN
+ * and does not wait. The flag is that of the open file description, which children share; a timeout
+ * neither needs it nor touches it.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: those of every call.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: fcntl(2), F_SETFL
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_pipe_reader_set_nonblocking(struct unipc_pipe_reader *reader, int on);
+
+/**
+ * Whether O_NONBLOCK is set.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: those of every call.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: fcntl(2), F_GETFL
+ *
+ * @return 1 or 0, or -1 with errno set.
+ */
+int unipc_pipe_reader_is_nonblocking(const struct unipc_pipe_reader *reader);
+
+/**
+ * Sets, with `on` not 0, or clears whether the descriptor stays open across exec. It does not when
+ * it is made.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: those of every call.
+ * - Safety: threads: any, but each program that another thread starts meanwhile inherits it; fork:
+ *   yes; signals: no.
+ * - See: fcntl(2), F_SETFD
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_pipe_reader_set_inheritable(struct unipc_pipe_reader *reader, int on);
+
+/**
+ * Whether the descriptor stays open across exec.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: those of every call.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: fcntl(2), F_GETFD
+ *
+ * @return 1 or 0, or -1 with errno set.
+ */
+int unipc_pipe_reader_is_inheritable(const struct unipc_pipe_reader *reader);
+
+/**
+ * The descriptor of the end, for poll(2) and its kin.
+ *
+ * - Ownership: stays the handle's: not to be closed, and good until unipc_pipe_reader_close().
+ * - Blocking: never.
+ * - Errors: those of every call.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: fileno(3)
+ *
+ * @return the descriptor, or -1 with errno set.
+ */
+int unipc_pipe_reader_fd(const struct unipc_pipe_reader *reader);
+
+/**
+ * Makes a handle of a descriptor, as one that was inherited across exec.
+ *
+ * - Ownership: takes `fd`, which unipc_pipe_reader_close() then closes; on failure it stays the
+ *   caller's. The handle is the caller's.
+ * - Blocking: never.
+ * - Errors: EBADF: `fd` is not open, or not for reading; EINVAL: `fd` is no pipe or FIFO; EMFILE.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: fdopen(3)
+ *
+ * @return the handle, or NULL with errno set.
+ */
+struct unipc_pipe_reader *unipc_pipe_reader_from_fd(int fd);
+
+/**
+ * Makes a second handle of the same end. The end is closed when both are.
+ *
+ * - Ownership: the new handle is the caller's, until unipc_pipe_reader_close().
+ * - Blocking: never.
+ * - Errors: EMFILE.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: dup(2)
+ *
+ * @return the handle, or NULL with errno set.
+ */
+struct unipc_pipe_reader *unipc_pipe_reader_duplicate(const struct unipc_pipe_reader *reader);
+
+/**
+ * Makes descriptor `target` this end too, whatever it was before: 0 makes it the standard input. It stays open
+ * across exec.
+ *
+ * - Ownership: what `target` was is closed; what it becomes is the caller's, beside the handle.
+ * - Blocking: never.
+ * - Errors: EBADF: `target` is out of range; EBUSY.
+ * - Safety: threads: any, if none uses `target`; fork: yes; signals: no.
+ * - See: dup2(2)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_pipe_reader_duplicate_onto(const struct unipc_pipe_reader *reader,
+                                     int target);
+
+/**
+ * Closes the handle. NULL is allowed. With the last reader gone, writing is EPIPE.
+ *
+ * - Ownership: takes the handle and its descriptor.
+ * - Blocking: never.
+ * - Errors: EBADF: it is closed already.
+ * - Safety: threads: none may be in a call on the handle, as with close(2); fork: the handles of
+ *   parent and child are closed separately; signals: no.
+ * - See: close(2)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_pipe_reader_close(struct unipc_pipe_reader *reader);
+
+/**
+ * How many bytes the pipe holds.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: those of every call.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: fcntl(2), F_GETPIPE_SZ
+ *
+ * @return the capacity in bytes, or -1 with errno set.
+ */
+ptrdiff_t unipc_pipe_writer_capacity(const struct unipc_pipe_writer *writer);
+
+/**
+ * Makes the pipe hold at least `capacity` bytes; the kernel rounds up.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: EBUSY: more than that is in it; EPERM: more than fs.pipe-max-size; EINVAL; ENOMEM.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: fcntl(2), F_SETPIPE_SZ
+ *
+ * @return the capacity that it has now, or -1 with errno set.
+ */
+ptrdiff_t unipc_pipe_writer_set_capacity(struct unipc_pipe_writer *writer, size_t capacity);
+
+/**
+ * Sets, with `on` not 0, or clears O_NONBLOCK: whether a call with UNIPC_FOREVER fails with EAGAIN
+ * and does not wait. The flag is that of the open file description, which children share; a timeout
+ * neither needs it nor touches it.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: those of every call.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: fcntl(2), F_SETFL
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_pipe_writer_set_nonblocking(struct unipc_pipe_writer *writer, int on);
+
+/**
+ * Whether O_NONBLOCK is set.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: those of every call.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: fcntl(2), F_GETFL
+ *
+ * @return 1 or 0, or -1 with errno set.
+ */
+int unipc_pipe_writer_is_nonblocking(const struct unipc_pipe_writer *writer);
+
+/**
+ * Sets, with `on` not 0, or clears whether the descriptor stays open across exec. It does not when
+ * it is made.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: those of every call.
+ * - Safety: threads: any, but each program that another thread starts meanwhile inherits it; fork:
+ *   yes; signals: no.
+ * - See: fcntl(2), F_SETFD
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_pipe_writer_set_inheritable(struct unipc_pipe_writer *writer, int on);
+
+/**
+ * Whether the descriptor stays open across exec.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: those of every call.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: fcntl(2), F_GETFD
+ *
+ * @return 1 or 0, or -1 with errno set.
+ */
+int unipc_pipe_writer_is_inheritable(const struct unipc_pipe_writer *writer);
+
+/**
+ * The descriptor of the end, for poll(2) and its kin.
+ *
+ * - Ownership: stays the handle's: not to be closed, and good until unipc_pipe_writer_close().
+ * - Blocking: never.
+ * - Errors: those of every call.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: fileno(3)
+ *
+ * @return the descriptor, or -1 with errno set.
+ */
+int unipc_pipe_writer_fd(const struct unipc_pipe_writer *writer);
+
+/**
+ * Makes a handle of a descriptor, as one that was inherited across exec.
+ *
+ * - Ownership: takes `fd`, which unipc_pipe_writer_close() then closes; on failure it stays the
+ *   caller's. The handle is the caller's.
+ * - Blocking: never.
+ * - Errors: EBADF: `fd` is not open, or not for writing; EINVAL: `fd` is no pipe or FIFO; EMFILE.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: fdopen(3)
+ *
+ * @return the handle, or NULL with errno set.
+ */
+struct unipc_pipe_writer *unipc_pipe_writer_from_fd(int fd);
+
+/**
+ * Makes a second handle of the same end. The end is closed when both are.
+ *
+ * - Ownership: the new handle is the caller's, until unipc_pipe_writer_close().
+ * - Blocking: never.
+ * - Errors: EMFILE.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: dup(2)
+ *
+ * @return the handle, or NULL with errno set.
+ */
+struct unipc_pipe_writer *unipc_pipe_writer_duplicate(const struct unipc_pipe_writer *writer);
+
+/**
+ * Makes descriptor `target` this end too, whatever it was before: 1 makes it the standard output. It stays open
+ * across exec.
+ *
+ * - Ownership: what `target` was is closed; what it becomes is the caller's, beside the handle.
+ * - Blocking: never.
+ * - Errors: EBADF: `target` is out of range; EBUSY.
+ * - Safety: threads: any, if none uses `target`; fork: yes; signals: no.
+ * - See: dup2(2)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_pipe_writer_duplicate_onto(const struct unipc_pipe_writer *writer,
+                                     int target);
+
+/**
+ * Closes the handle. NULL is allowed. With the last writer gone, and all read, a read is the end of file.
+ *
+ * - Ownership: takes the handle and its descriptor.
+ * - Blocking: never.
+ * - Errors: EBADF: it is closed already.
+ * - Safety: threads: none may be in a call on the handle, as with close(2); fork: the handles of
+ *   parent and child are closed separately; signals: no.
+ * - See: close(2)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_pipe_writer_close(struct unipc_pipe_writer *writer);
+
+/**
+ * Makes a queue that must not exist yet, and opens it.
+ *
+ * `name` is "/orders": one slash at its beginning, no other, and 1 to 255 bytes behind it.
+ * `options` may be NULL.
+ *
+ * - Ownership: the handle is the caller's, until unipc_queue_close(). The queue itself stays until
+ *   unipc_queue_unlink() and the last close, or the end of the system.
+ * - Blocking: never.
+ * - Errors: EEXIST; EINVAL, EMFILE, ENOSPC, ENOMEM: the sentence names the limit that a size or
+ *   count goes beyond, its value and the way out; EACCES; ENAMETOOLONG; ENFILE; E2BIG: options of
+ *   a newer header.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: mq_open(3)
+ *
+ * @return the handle, or NULL with errno set.
+ */
+struct unipc_queue *unipc_queue_create(const char *name, const struct unipc_queue_options *options);
+
+/**
+ * Opens a queue that exists. Its own sizes and mode hold, not those of `options`, which may be
+ * NULL.
+ *
+ * - Ownership: the handle is the caller's, until unipc_queue_close().
+ * - Blocking: never.
+ * - Errors: ENOENT; EACCES; EINVAL; ENAMETOOLONG; EMFILE; ENFILE; E2BIG: options of a newer
+ *   header.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: mq_open(3)
+ *
+ * @return the handle, or NULL with errno set.
+ */
+struct unipc_queue *unipc_queue_open(const char *name, const struct unipc_queue_options *options);
+
+/**
+ * Opens a queue, or makes it if it does not exist, and stores in `created`, which may be NULL, 1
+ * if this call made it and else 0.
+ *
+ * - Ownership: as unipc_queue_create().
+ * - Blocking: never.
+ * - Errors: those of unipc_queue_create() and unipc_queue_open() but EEXIST and ENOENT.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: mq_open(3)
+ *
+ * @return the handle, or NULL with errno set.
+ */
+struct unipc_queue *unipc_queue_open_or_create(const char *name,
+                                               const struct unipc_queue_options *options,
+                                               int *created);
+
+/**
+ * Removes the name of a queue. Who has it open keeps it; it goes with the last of them.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: ENOENT; EACCES; EINVAL; ENAMETOOLONG.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: mq_unlink(3)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_queue_unlink(const char *name);
+
+/**
+ * Sends `length` bytes as one message, which overtakes those of lower `priority`, 0 to
+ * UNIPC_QUEUE_PRIORITY_MAX, and waits while the queue is full. Any length from 0 up to the
+ * queue's message_size is a message.
+ *
+ * - Ownership: `data` stays the caller's and is copied; NULL if `length` is 0.
+ * - Blocking: up to `timeout` nanoseconds on the monotonic clock; UNIPC_FOREVER; 0: not at all.
+ * - Errors: EAGAIN: full, and not to wait; ETIMEDOUT; EINTR: a signal handler ran, and nothing was
+ *   sent; EMSGSIZE: too long; EINVAL: the priority, the timeout; EBADF: opened for receiving only.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: mq_timedsend(3)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_queue_send(struct unipc_queue *queue,
+                     const void *data,
+                     size_t length,
+                     unsigned int priority,
+                     int64_t timeout);
+
+/**
+ * Sends as unipc_queue_send(), and waits until `seconds` and `nanoseconds` since 1970 on the
+ * realtime clock, as POSIX has it: setting that clock moves the end of the wait.
+ *
+ * - Ownership: `data` stays the caller's and is copied; NULL if `length` is 0.
+ * - Blocking: up to that time; a time that has passed does not wait.
+ * - Errors: those of unipc_queue_send(); EINVAL: `nanoseconds` not in 0 to 999999999, `seconds`
+ *   negative.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: mq_timedsend(3)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_queue_send_until(struct unipc_queue *queue,
+                           const void *data,
+                           size_t length,
+                           unsigned int priority,
+                           int64_t seconds,
+                           int64_t nanoseconds);
+
+/**
+ * Takes the oldest message of the highest priority, and waits while the queue is empty. `length`
+ * is at least the queue's message_size, whatever the message. `priority`, which may be NULL,
+ * receives that of the message.
+ *
+ * - Ownership: `buffer` stays the caller's.
+ * - Blocking: up to `timeout` nanoseconds on the monotonic clock; UNIPC_FOREVER; 0: not at all.
+ * - Errors: EAGAIN: empty, and not to wait; ETIMEDOUT; EINTR: a signal handler ran, and nothing
+ *   was taken; EMSGSIZE: the buffer is too short, the sentence says for what, and the message
+ *   stays; EINVAL: the timeout; EBADF: opened for sending only.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: mq_timedreceive(3)
+ *
+ * @return the length of the message, which may be 0, or -1 with errno set.
+ */
+ptrdiff_t unipc_queue_receive(struct unipc_queue *queue,
+                              void *buffer,
+                              size_t length,
+                              unsigned int *priority,
+                              int64_t timeout);
+
+/**
+ * Takes a message as unipc_queue_receive(), and waits until `seconds` and `nanoseconds` since
+ * 1970 on the realtime clock, as POSIX has it: setting that clock moves the end of the wait.
+ *
+ * - Ownership: `buffer` stays the caller's.
+ * - Blocking: up to that time; a time that has passed does not wait.
+ * - Errors: those of unipc_queue_receive(); EINVAL: `nanoseconds` not in 0 to 999999999,
+ *   `seconds` negative.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: mq_timedreceive(3)
+ *
+ * @return the length of the message, which may be 0, or -1 with errno set.
+ */
+ptrdiff_t unipc_queue_receive_until(struct unipc_queue *queue,
+                                    void *buffer,
+                                    size_t length,
+                                    unsigned int *priority,
+                                    int64_t seconds,
+                                    int64_t nanoseconds);
+
+/**
+ * Takes a message as unipc_queue_receive(), into memory of its size, and stores where in `data`.
+ *
+ * - Ownership: the memory is the caller's, until unipc_free(). On failure nothing is stored.
+ * - Blocking: up to `timeout` nanoseconds on the monotonic clock; UNIPC_FOREVER; 0: not at all.
+ * - Errors: those of unipc_queue_receive() but EMSGSIZE; ENOMEM.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: mq_timedreceive(3)
+ *
+ * @return the length of the message, which may be 0, or -1 with errno set.
+ */
+ptrdiff_t unipc_queue_receive_alloc(struct unipc_queue *queue,
+                                    void **data,
+                                    unsigned int *priority,
+                                    int64_t timeout);
+
+/**
+ * Fills `attributes` with what the queue is like now.
+ *
+ * - Ownership: `attributes` stays the caller's.
+ * - Blocking: never.
+ * - Errors: EINVAL: `attributes` says that it has no size.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: mq_getattr(3)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_queue_get_attributes(const struct unipc_queue *queue,
+                               struct unipc_queue_attributes *attributes);
+
+/**
+ * Sets, with `on` not 0, or clears that no call on this handle waits. Handles that were opened
+ * separately are not concerned; those of a child that inherited this one are.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: those of every call.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: mq_setattr(3)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_queue_set_nonblocking(struct unipc_queue *queue, int on);
+
+/**
+ * The descriptor of the queue, for poll(2) and its kin: readable while it holds a message,
+ * writable while it has room.
+ *
+ * - Ownership: stays the handle's: not to be closed, and good until unipc_queue_close().
+ * - Blocking: never.
+ * - Errors: those of every call.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: mq_overview(7)
+ *
+ * @return the descriptor, or -1 with errno set.
+ */
+int unipc_queue_fd(const struct unipc_queue *queue);
+
+/**
+ * Has `signal` sent to this process, once, when a message comes into the empty queue and nobody
+ * waits for it; si_code is SI_MESGQ, and si_value holds `value`. One process at a time can be
+ * registered with a queue.
+ *
+ * - Ownership: none changes; the registration is this process's until it fires, is cancelled or the
+ *   queue is closed in it.
+ * - Blocking: never.
+ * - Errors: EBUSY: some process is registered; EINVAL: no such signal.
+ * - Safety: threads: any; fork: the child has no registration; signals: no.
+ * - See: mq_notify(3)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_queue_notify_signal(struct unipc_queue *queue, int signal, size_t value);
+
+/**
+ * Has `callback` called with `argument`, once and on a thread of its own, when a message comes
+ * into the empty queue and nobody waits for it. It may register anew, and must return: neither
+ * pthread_exit(3) nor an exception of C++ may leave it.
+ *
+ * - Ownership: `argument` is only passed on; it must be good until the call, the cancellation or
+ *   the close.
+ * - Blocking: never.
+ * - Errors: EBUSY: some process is registered; EAGAIN: no thread can be made.
+ * - Safety: threads: any; fork: the child has no registration; signals: no.
+ * - See: mq_notify(3)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_queue_notify_callback(struct unipc_queue *queue,
+                                void (*callback)(void *argument),
+                                void *argument);
+
+/**
+ * Cancels what unipc_queue_notify_signal() or unipc_queue_notify_callback() registered in this
+ * process, if anything.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: those of every call.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: mq_notify(3)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_queue_cancel_notify(struct unipc_queue *queue);
+
+/**
+ * Closes the handle. NULL is allowed. The queue and its messages stay.
+ *
+ * - Ownership: takes the handle; its notification is cancelled.
+ * - Blocking: never.
+ * - Errors: EBADF: it is closed already.
+ * - Safety: threads: none may be in a call on the handle, as with close(2); fork: the handles of
+ *   parent and child are closed separately; signals: no.
+ * - See: mq_close(3)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_queue_close(struct unipc_queue *queue);
+
+/**
+ * Makes a semaphore of `value` that must not exist yet, and opens it.
+ *
+ * `name` is "/lock": one slash at its beginning, no other, and 1 to 251 bytes behind it.
+ * `options` may be NULL.
+ *
+ * - Ownership: the handle is the caller's, until unipc_semaphore_close(). The semaphore itself
+ *   stays until unipc_semaphore_unlink() and the last close, or the end of the system.
+ * - Blocking: never.
+ * - Errors: EEXIST; EINVAL: the name, the mode, a value beyond UNIPC_SEMAPHORE_MAX; EACCES;
+ *   ENAMETOOLONG; ENOSPC; EMFILE; ENFILE; ENOMEM; E2BIG: options of a newer header.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: sem_open(3)
+ *
+ * @return the handle, or NULL with errno set.
+ */
+struct unipc_semaphore *unipc_semaphore_create(const char *name,
+                                               unsigned int value,
+                                               const struct unipc_semaphore_options *options);
+
+/**
+ * Opens a semaphore that exists.
+ *
+ * - Ownership: the handle is the caller's, until unipc_semaphore_close().
+ * - Blocking: never.
+ * - Errors: ENOENT; EACCES; EINVAL: the name, or what is there is no semaphore; ENAMETOOLONG;
+ *   EMFILE; ENFILE; ENOMEM; E2BIG: options of a newer header.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: sem_open(3)
+ *
+ * @return the handle, or NULL with errno set.
+ */
+struct unipc_semaphore *unipc_semaphore_open(const char *name,
+                                             const struct unipc_semaphore_options *options);
+
+/**
+ * Opens a semaphore, or makes it with `value` if it does not exist, and stores in `created`, which
+ * may be NULL, 1 if this call made it and else 0.
+ *
+ * - Ownership: as unipc_semaphore_create().
+ * - Blocking: never.
+ * - Errors: those of unipc_semaphore_create() and unipc_semaphore_open() but EEXIST and ENOENT.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: sem_open(3)
+ *
+ * @return the handle, or NULL with errno set.
+ */
+struct unipc_semaphore *unipc_semaphore_open_or_create(const char *name,
+                                                       unsigned int value,
+                                                       const struct unipc_semaphore_options *options,
+                                                       int *created);
+
+/**
+ * Makes a semaphore of `value` inside shared memory, UNIPC_SEMAPHORE_SIZE bytes at `offset`, a
+ * multiple of UNIPC_SEMAPHORE_ALIGN. Nobody may use what was there before.
+ *
+ * - Ownership: the handle is the caller's, until unipc_semaphore_close(), and keeps the bytes mapped,
+ *   also when the memory is closed before it.
+ * - Blocking: never.
+ * - Errors: ERANGE: it does not fit; EINVAL: the offset is not aligned, the memory is private, the
+ *   value is beyond UNIPC_SEMAPHORE_MAX; EACCES: the memory may not be written.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: sem_init(3)
+ *
+ * @return the handle, or NULL with errno set.
+ */
+struct unipc_semaphore *unipc_semaphore_init_in(struct unipc_memory *memory,
+                                                size_t offset,
+                                                unsigned int value);
+
+/**
+ * Uses a semaphore that somebody made inside shared memory, with unipc_semaphore_init_in() or
+ * sem_init(3).
+ *
+ * - Ownership: the handle is the caller's, until unipc_semaphore_close(), and keeps the bytes mapped,
+ *   also when the memory is closed before it.
+ * - Blocking: never.
+ * - Errors: ERANGE: it does not fit; EINVAL: the offset is not aligned, the memory is private;
+ *   EACCES: the memory may not be written.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: sem_overview(7)
+ *
+ * @return the handle, or NULL with errno set.
+ */
+struct unipc_semaphore *unipc_semaphore_open_in(struct unipc_memory *memory,
+                                                size_t offset);
+
+/**
+ * Takes one off the value, and waits while it is 0.
+ *
+ * - Ownership: none changes: who takes and who gives back need not be the same.
+ * - Blocking: up to `timeout` nanoseconds on the monotonic clock; UNIPC_FOREVER; 0: not at all.
+ * - Errors: EAGAIN: 0, and not to wait; ETIMEDOUT; EINTR: a signal handler ran, and nothing was
+ *   taken; EINVAL: the timeout.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: sem_wait(3)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_semaphore_wait(struct unipc_semaphore *semaphore, int64_t timeout);
+
+/**
+ * Waits as unipc_semaphore_wait(), until `seconds` and `nanoseconds` since 1970 on the realtime
+ * clock, as POSIX has it: setting that clock moves the end of the wait.
+ *
+ * - Ownership: none changes.
+ * - Blocking: up to that time; a time that has passed does not wait.
+ * - Errors: those of unipc_semaphore_wait(); EINVAL: `nanoseconds` not in 0 to 999999999,
+ *   `seconds` negative.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: sem_timedwait(3)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_semaphore_wait_until(struct unipc_semaphore *semaphore,
+                               int64_t seconds,
+                               int64_t nanoseconds);
+
+/**
+ * Adds one to the value, and lets one that waits go on.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: EOVERFLOW: the value is UNIPC_SEMAPHORE_MAX. unipc_last_error() does not tell.
+ * - Safety: threads: any; fork: yes; signals: yes, as sem_post(3): a handler may call it, and keeps
+ *   errno itself.
+ * - See: sem_post(3)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_semaphore_post(struct unipc_semaphore *semaphore);
+
+/**
+ * Adds `count` to the value, one after another.
+ *
+ * - Ownership: none changes. `posted`, which may be NULL, receives how many were added, on failure
+ *   too.
+ * - Blocking: never.
+ * - Errors: EOVERFLOW: the value would exceed UNIPC_SEMAPHORE_MAX.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: sem_post(3)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_semaphore_post_many(struct unipc_semaphore *semaphore,
+                              unsigned int count,
+                              unsigned int *posted);
+
+/**
+ * The value as it is now.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: those of every call.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: sem_getvalue(3)
+ *
+ * @return the value, or -1 with errno set.
+ */
+int unipc_semaphore_value(const struct unipc_semaphore *semaphore);
+
+/**
+ * Removes the name of a semaphore. Who has it open keeps it; it goes with the last of them.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: ENOENT; EACCES; EINVAL; ENAMETOOLONG.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: sem_unlink(3)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_semaphore_unlink(const char *name);
+
+/**
+ * Closes the handle. NULL is allowed. The semaphore and its value stay.
+ *
+ * - Ownership: takes the handle.
+ * - Blocking: never.
+ * - Errors: EBADF: it is closed already.
+ * - Safety: threads: none may be in a call on the handle, as with close(2); fork: the handles of
+ *   parent and child are closed separately; signals: no.
+ * - See: sem_close(3)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_semaphore_close(struct unipc_semaphore *semaphore);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* UNIPC_H */
