@@ -1,12 +1,13 @@
 //! The only door to the kernel: one family of calls a file, each with a safe signature.
 //!
-//! Calls that can block go through `syscall(2)` itself and not through libc's wrapper: the wrapper
-//! is a cancellation point, and a thread cancelled there (`pthread_cancel` in a C host) would be
-//! unwound through Rust frames, which ends the whole process.
+//! Calls that can block go to the kernel directly and not through libc's wrapper: the wrapper is a
+//! cancellation point, and a thread cancelled there (`pthread_cancel` in a C host) would be unwound
+//! through Rust frames, which ends the whole process.
 #![allow(unsafe_code)]
 
 use crate::error::Errno;
 
+mod call;
 pub(crate) mod clock;
 pub(crate) mod fd;
 pub(crate) mod fs;
@@ -20,14 +21,18 @@ pub(crate) mod signal;
 pub(crate) type Result<T> = std::result::Result<T, Errno>;
 
 /// -1 with errno becomes `Err`, anything else the value.
+#[inline]
 fn check(value: libc::c_long) -> Result<libc::c_long> {
     if value == -1 { Err(Errno::last()) } else { Ok(value) }
 }
 
-/// A system call by number, its result checked.
+/// A system call by number with up to six arguments, made by [`call::call`].
 macro_rules! syscall {
-    ($number:ident, $($argument:expr),* $(,)?) => {
-        $crate::sys::check(libc::syscall(libc::$number, $($argument),*))
-    };
+    ($number:ident $(, $argument:expr)* $(,)?) => {{
+        let mut arguments = [0; 6];
+        let given = [$($crate::sys::call::Word::word($argument)),*];
+        arguments[..given.len()].copy_from_slice(&given);
+        $crate::sys::call::call(libc::$number, arguments)
+    }};
 }
 use syscall;

@@ -35,10 +35,14 @@ impl End {
         self.twin.get_or_init(|| pipe::nonblocking_twin(self.fd()).ok()).as_ref().map(AsFd::as_fd)
     }
 
+    // On the way to a system call nothing but it: each return after one is slow, so all is inlined.
+    #[inline]
     pub fn read(&self, buf: &mut [u8], deadline: Deadline) -> sys::Result<usize> {
-        if deadline.is_never() {
-            return fd::read(self.fd(), buf);
-        }
+        if deadline.is_never() { fd::read(self.fd(), buf) } else { self.read_until(buf, deadline) }
+    }
+
+    #[inline(never)]
+    fn read_until(&self, buf: &mut [u8], deadline: Deadline) -> sys::Result<usize> {
         let twin = self.twin();
         self.retry(deadline, fd::READABLE, || match twin {
             Some(twin) => fd::read(twin, buf),
@@ -46,10 +50,13 @@ impl End {
         })
     }
 
+    #[inline]
     pub fn write(&self, data: &[u8], deadline: Deadline) -> sys::Result<usize> {
-        if deadline.is_never() {
-            return pipe::write(self.fd(), data, self.guard);
-        }
+        if deadline.is_never() { pipe::write(self.fd(), data, self.guard) } else { self.write_until(data, deadline) }
+    }
+
+    #[inline(never)]
+    fn write_until(&self, data: &[u8], deadline: Deadline) -> sys::Result<usize> {
         let twin = self.twin();
         self.retry(deadline, fd::WRITABLE, || match twin {
             Some(twin) => pipe::write(twin, data, self.guard),

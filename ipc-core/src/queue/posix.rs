@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// For mq_timedsend(2) and mq_timedreceive(2): a point long past, so they do not wait. Unlike
 /// `O_NONBLOCK` it concerns this call alone; with `O_NONBLOCK` they say EAGAIN, else ETIMEDOUT.
-const AT_ONCE: Option<Duration> = Some(Duration::ZERO);
+const AT_ONCE: Duration = Duration::ZERO;
 
 #[derive(Debug)]
 pub(crate) struct Queue {
@@ -84,39 +84,48 @@ impl Queue {
         self.fd.as_fd()
     }
 
+    // A wait for ever is the system call and nothing else; see sys::call for why all is inlined.
     #[inline]
     pub fn send(&self, data: &[u8], priority: u32, deadline: Deadline) -> sys::Result<()> {
-        self.serve(deadline, fd::WRITABLE, |until| mq::send(self.fd(), data, priority, until))
+        if deadline.is_never() {
+            return mq::send(self.fd(), data, priority, None);
+        }
+        self.serve(deadline, fd::WRITABLE, |until| mq::send(self.fd(), data, priority, Some(until)))
     }
 
     #[inline]
     pub fn receive_into(&self, buf: &mut [u8], deadline: Deadline) -> sys::Result<(usize, u32)> {
-        self.serve(deadline, fd::READABLE, |until| mq::receive(self.fd(), buf, until))
+        if deadline.is_never() {
+            return mq::receive(self.fd(), buf, None);
+        }
+        self.serve(deadline, fd::READABLE, |until| mq::receive(self.fd(), buf, Some(until)))
     }
 
     pub fn receive(&self, deadline: Deadline) -> sys::Result<(Vec<u8>, u32)> {
-        self.serve(deadline, fd::READABLE, |until| mq::receive_new(self.fd(), self.message_size, until))
+        if deadline.is_never() {
+            return mq::receive_new(self.fd(), self.message_size, None);
+        }
+        self.serve(deadline, fd::READABLE, |until| mq::receive_new(self.fd(), self.message_size, Some(until)))
     }
 
     /// Chooses how to wait. The kernel times a wait on the realtime clock only, which can be set: a
     /// monotonic deadline therefore tries without waiting, and polls in between.
-    #[inline]
+    #[inline(never)]
     fn serve<T>(
         &self,
         deadline: Deadline,
         events: i16,
-        mut call: impl FnMut(Option<Duration>) -> sys::Result<T>,
+        mut call: impl FnMut(Duration) -> sys::Result<T>,
     ) -> sys::Result<T> {
-        match deadline.0 {
-            Until::Never => call(None),
-            Until::Realtime(point) => call(Some(point)),
-            Until::Now => call(AT_ONCE).map_err(|errno| if errno == Errno::TIMED_OUT { Errno::AGAIN } else { errno }),
-            Until::Monotonic(_) => loop {
-                match call(AT_ONCE) {
-                    Err(Errno::TIMED_OUT) => deadline.wait_for(self.fd(), events)?,
-                    done => return done,
-                }
-            },
+        if let Until::Realtime(point) = deadline.0 {
+            return call(point);
+        }
+        loop {
+            match call(AT_ONCE) {
+                Err(Errno::TIMED_OUT) if deadline.is_now() => return Err(Errno::AGAIN),
+                Err(Errno::TIMED_OUT) => deadline.wait_for(self.fd(), events)?,
+                done => return done,
+            }
         }
     }
 

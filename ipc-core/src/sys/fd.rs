@@ -10,18 +10,18 @@ pub const WRITABLE: i16 = libc::POLLOUT;
 /// Sleeps until `fd` shows one of `events`, an error or a hang-up; false when `timeout` passed first.
 pub fn poll(fd: BorrowedFd<'_>, events: i16, timeout: Option<Duration>) -> Result<bool> {
     let mut entry = libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 };
-    let time = timeout.map(clock::timespec);
-    let time = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    let mut time = timeout.map(clock::timespec);
+    let time = time.as_mut().map_or(std::ptr::null_mut(), std::ptr::from_mut); // the kernel counts it down
     // SAFETY: one valid pollfd; the timespec lives on this stack; a null mask changes no signals.
-    let ready =
-        unsafe { syscall!(SYS_ppoll, &raw mut entry, 1 as libc::c_long, time, 0 as libc::c_long, 0 as libc::c_long)? };
+    let ready = unsafe { syscall!(SYS_ppoll, &raw mut entry, 1, time, 0, 0)? };
     Ok(ready > 0)
 }
 
+#[inline]
 pub fn read(fd: BorrowedFd<'_>, buf: &mut [u8]) -> Result<usize> {
     // SAFETY: the kernel writes at most `buf.len()` bytes to `buf`.
-    let count = unsafe { syscall!(SYS_read, libc::c_long::from(fd.as_raw_fd()), buf.as_mut_ptr(), buf.len())? };
-    Ok(count as usize)
+    let count = unsafe { syscall!(SYS_read, fd, buf.as_mut_ptr(), buf.len())? };
+    Ok(count)
 }
 
 fn fcntl(fd: BorrowedFd<'_>, command: i32, argument: i32) -> Result<i32> {
@@ -102,9 +102,8 @@ pub fn close_standard(number: RawFd) {
 
 /// Sleeps; a signal handler ends it (EINTR).
 pub fn sleep(time: Duration) -> Result<()> {
-    let time = clock::timespec(time);
+    let mut time = clock::timespec(time);
     let none: *mut libc::pollfd = std::ptr::null_mut();
     // SAFETY: no descriptors; the timespec lives on this stack; a null mask changes no signals.
-    unsafe { syscall!(SYS_ppoll, none, 0 as libc::c_long, &raw const time, 0 as libc::c_long, 0 as libc::c_long) }
-        .map(drop)
+    unsafe { syscall!(SYS_ppoll, none, 0, &raw mut time, 0, 0) }.map(drop)
 }

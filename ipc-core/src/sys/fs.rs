@@ -19,13 +19,7 @@ pub fn c_path(path: &Path) -> Result<CString> {
 pub fn open(path: &CStr, flags: i32, mode: u32) -> Result<OwnedFd> {
     // SAFETY: a NUL-terminated path; the descriptor that comes back is ours.
     unsafe {
-        let fd = syscall!(
-            SYS_openat,
-            libc::c_long::from(libc::AT_FDCWD),
-            path.as_ptr(),
-            libc::c_long::from(flags | libc::O_CLOEXEC),
-            libc::c_long::from(mode),
-        )?;
+        let fd = syscall!(SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags | libc::O_CLOEXEC, mode,)?;
         Ok(OwnedFd::from_raw_fd(fd as i32))
     }
 }

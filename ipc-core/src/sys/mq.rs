@@ -32,13 +32,7 @@ pub fn open(name: &CStr, flags: i32, mode: u32, size: Option<(usize, usize)>) ->
     let raw = size.map(|(messages, bytes)| raw_attributes(messages, bytes, 0));
     // SAFETY: a NUL-terminated name; the attributes are null or valid; the new descriptor is ours.
     unsafe {
-        let fd = syscall!(
-            SYS_mq_open,
-            name.as_ptr(),
-            libc::c_long::from(flags),
-            libc::c_long::from(mode),
-            raw.as_ref().map_or(ptr::null(), ptr::from_ref),
-        )?;
+        let fd = syscall!(SYS_mq_open, name.as_ptr(), flags, mode, raw.as_ref().map_or(ptr::null(), ptr::from_ref),)?;
         Ok(OwnedFd::from_raw_fd(fd as i32))
     }
 }
@@ -51,7 +45,7 @@ pub fn unlink(name: &CStr) -> Result<()> {
 pub fn attributes(queue: BorrowedFd<'_>) -> Result<Attributes> {
     let mut raw = raw_attributes(0, 0, 0);
     // SAFETY: null new attributes only read; `raw` is valid to write to.
-    unsafe { syscall!(SYS_mq_getsetattr, libc::c_long::from(queue.as_raw_fd()), 0 as libc::c_long, &raw mut raw)? };
+    unsafe { syscall!(SYS_mq_getsetattr, queue, 0, &raw mut raw)? };
     Ok(Attributes {
         nonblocking: raw.mq_flags & libc::c_long::from(libc::O_NONBLOCK) != 0,
         max_messages: raw.mq_maxmsg as usize,
@@ -63,8 +57,7 @@ pub fn attributes(queue: BorrowedFd<'_>) -> Result<Attributes> {
 pub fn set_nonblocking(queue: BorrowedFd<'_>, on: bool) -> Result<()> {
     let raw = raw_attributes(0, 0, if on { libc::O_NONBLOCK.into() } else { 0 });
     // SAFETY: valid new attributes; the old ones are not asked for.
-    unsafe { syscall!(SYS_mq_getsetattr, libc::c_long::from(queue.as_raw_fd()), &raw const raw, 0 as libc::c_long) }
-        .map(drop)
+    unsafe { syscall!(SYS_mq_getsetattr, queue, &raw const raw, 0) }.map(drop)
 }
 
 /// mq_timedsend(2); `until` is a point on the realtime clock, zero for "do not wait" (ETIMEDOUT).
@@ -75,10 +68,10 @@ pub fn send(queue: BorrowedFd<'_>, data: &[u8], priority: u32, until: Option<Dur
     unsafe {
         syscall!(
             SYS_mq_timedsend,
-            libc::c_long::from(queue.as_raw_fd()),
+            queue,
             data.as_ptr(),
             data.len(),
-            libc::c_long::from(priority),
+            priority,
             until.as_ref().map_or(ptr::null(), ptr::from_ref),
         )
     }
@@ -120,14 +113,14 @@ unsafe fn receive_at(
     let len = unsafe {
         syscall!(
             SYS_mq_timedreceive,
-            libc::c_long::from(queue.as_raw_fd()),
+            queue,
             buf,
             room,
             &raw mut priority,
             until.as_ref().map_or(ptr::null(), ptr::from_ref),
         )?
     };
-    Ok((len as usize, priority))
+    Ok((len, priority))
 }
 
 /// mq_notify(2) by a queued signal, with `value` in `si_value`.
@@ -138,12 +131,12 @@ pub fn notify_signal(queue: BorrowedFd<'_>, signal: i32, value: usize) -> Result
     event.sigev_signo = signal;
     event.sigev_value.sival_ptr = ptr::without_provenance_mut(value);
     // SAFETY: a valid sigevent, which the kernel copies.
-    unsafe { syscall!(SYS_mq_notify, libc::c_long::from(queue.as_raw_fd()), &raw const event) }.map(drop)
+    unsafe { syscall!(SYS_mq_notify, queue, &raw const event) }.map(drop)
 }
 
 pub fn cancel_notify(queue: BorrowedFd<'_>) -> Result<()> {
     // SAFETY: a null sigevent removes the registration of this process, if there is one.
-    unsafe { syscall!(SYS_mq_notify, libc::c_long::from(queue.as_raw_fd()), 0 as libc::c_long) }.map(drop)
+    unsafe { syscall!(SYS_mq_notify, queue, 0) }.map(drop)
 }
 
 /// A socket on which the kernel tells that a queue is not empty any more. This is how glibc serves
@@ -168,7 +161,7 @@ impl Notification {
         event.sigev_signo = socket.as_raw_fd();
         event.sigev_value.sival_ptr = cookie.as_ptr().cast_mut().cast();
         // SAFETY: a valid sigevent, which the kernel copies together with the cookie.
-        unsafe { syscall!(SYS_mq_notify, libc::c_long::from(queue.as_raw_fd()), &raw const event)? };
+        unsafe { syscall!(SYS_mq_notify, queue, &raw const event)? };
         Ok(Notification(socket))
     }
 
