@@ -15,7 +15,7 @@ pub trait Word {
 macro_rules! words {
     ($($integer:ty),*) => {
         $(impl Word for $integer {
-            #[inline(always)]
+            #[inline]
             fn word(self) -> usize {
                 self as usize // signed ones extend their sign, as C has it
             }
@@ -25,21 +25,21 @@ macro_rules! words {
 words!(i32, u32, i64, usize);
 
 impl<T> Word for *const T {
-    #[inline(always)]
+    #[inline]
     fn word(self) -> usize {
         self.expose_provenance()
     }
 }
 
 impl<T> Word for *mut T {
-    #[inline(always)]
+    #[inline]
     fn word(self) -> usize {
         self.expose_provenance()
     }
 }
 
 impl Word for std::os::fd::BorrowedFd<'_> {
-    #[inline(always)]
+    #[inline]
     fn word(self) -> usize {
         std::os::fd::AsRawFd::as_raw_fd(&self).word()
     }
@@ -49,7 +49,7 @@ impl Word for std::os::fd::BorrowedFd<'_> {
 ///
 /// # Safety
 /// As the call's own: what the arguments point to is valid for what the kernel does with it.
-#[inline(always)]
+#[inline]
 pub unsafe fn call(number: libc::c_long, arguments: [usize; 6]) -> Result<usize> {
     // SAFETY: as this function's.
     let value = unsafe { raw(number, arguments) };
@@ -57,15 +57,15 @@ pub unsafe fn call(number: libc::c_long, arguments: [usize; 6]) -> Result<usize>
 }
 
 #[cfg(target_arch = "x86_64")]
-#[inline(always)]
-unsafe fn raw(number: libc::c_long, [a, b, c, d, e, f]: [usize; 6]) -> isize {
-    let value;
+#[inline]
+unsafe fn raw(number: libc::c_long, a: [usize; 6]) -> isize {
+    let value: isize;
     // SAFETY: the caller vouches for the arguments; the kernel spoils rcx and r11 alone.
     unsafe {
         std::arch::asm!(
             "syscall",
-            inlateout("rax") number as isize => value,
-            in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d, in("r8") e, in("r9") f,
+            inlateout("rax") number => value,
+            in("rdi") a[0], in("rsi") a[1], in("rdx") a[2], in("r10") a[3], in("r8") a[4], in("r9") a[5],
             lateout("rcx") _, lateout("r11") _,
             options(nostack),
         );
@@ -74,16 +74,16 @@ unsafe fn raw(number: libc::c_long, [a, b, c, d, e, f]: [usize; 6]) -> isize {
 }
 
 #[cfg(target_arch = "aarch64")]
-#[inline(always)]
-unsafe fn raw(number: libc::c_long, [a, b, c, d, e, f]: [usize; 6]) -> isize {
-    let value;
+#[inline]
+unsafe fn raw(number: libc::c_long, a: [usize; 6]) -> isize {
+    let value: isize;
     // SAFETY: the caller vouches for the arguments; the kernel spoils x0 alone.
     unsafe {
         std::arch::asm!(
             "svc 0",
             in("x8") number,
-            inlateout("x0") a as isize => value,
-            in("x1") b, in("x2") c, in("x3") d, in("x4") e, in("x5") f,
+            inlateout("x0") a[0] => value,
+            in("x1") a[1], in("x2") a[2], in("x3") a[3], in("x4") a[4], in("x5") a[5],
             options(nostack),
         );
     }
@@ -91,9 +91,9 @@ unsafe fn raw(number: libc::c_long, [a, b, c, d, e, f]: [usize; 6]) -> isize {
 }
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-unsafe fn raw(number: libc::c_long, [a, b, c, d, e, f]: [usize; 6]) -> isize {
+unsafe fn raw(number: libc::c_long, a: [usize; 6]) -> isize {
     // SAFETY: the caller vouches for the arguments.
-    match unsafe { libc::syscall(number, a, b, c, d, e, f) } {
+    match unsafe { libc::syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]) } {
         -1 => -(Errno::last().0 as isize),
         value => value as isize,
     }

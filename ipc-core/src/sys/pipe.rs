@@ -44,7 +44,7 @@ fn guarded_write(fd: BorrowedFd<'_>, data: &[u8]) -> Result<usize> {
         let written = unsafe { syscall!(SYS_pwritev2, fd, &raw const part, 1, -1, -1, RWF_NOSIGNAL,) };
         match written {
             Err(Errno(libc::EOPNOTSUPP | libc::ENOSYS)) => NO_RWF_NOSIGNAL.store(true, Ordering::Relaxed),
-            other => return other.map(|count| count),
+            other => return other,
         }
     }
     signal::without_sigpipe(|| plain_write(fd, data))
