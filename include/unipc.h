@@ -24,9 +24,10 @@
  *
  * Safety is said in three words. "threads: any": any number of threads may make the call at once,
  *   on one handle too. "fork: yes": it may be made in a child of fork(2), with a handle from before,
- *   also if the parent had other threads: no lock is held and no thread is started. "signals: yes":
- *   a signal handler may make it. No call is a cancellation point: pthread_cancel(3) takes effect
- *   after it. Asynchronous cancellation (PTHREAD_CANCEL_ASYNCHRONOUS) must be off.
+ *   also if the parent had other threads: unipc has no lock that one of them could hold, and no
+ *   thread of its own. "signals: yes": a signal handler may make it. No call is a cancellation
+ *   point: pthread_cancel(3) takes effect after it. Asynchronous cancellation
+ *   (PTHREAD_CANCEL_ASYNCHRONOUS) must be off.
  *
  * Options are structs led by their own size. Begin with the _INIT macro and set what differs; NULL
  *   is every default. A program that was compiled with an older header works with a newer library;
@@ -51,7 +52,7 @@
 /** The timeout that never comes. */
 #define UNIPC_FOREVER ((int64_t)-1)
 
-/** A timeout of `n` seconds, milliseconds or microseconds: UNIPC_SECONDS(2). */
+/** A timeout of a whole number of seconds, milliseconds or microseconds: UNIPC_SECONDS(2). */
 #define UNIPC_SECONDS(n) ((int64_t)(n) * 1000000000)
 #define UNIPC_MILLISECONDS(n) ((int64_t)(n) * 1000000)
 #define UNIPC_MICROSECONDS(n) ((int64_t)(n) * 1000)
@@ -691,7 +692,7 @@ void *unipc_memory_address(const struct unipc_memory *memory);
  *
  * @return the length in bytes, or -1 with errno set.
  */
-ptrdiff_t unipc_memory_length(const struct unipc_memory *memory);
+ssize_t unipc_memory_length(const struct unipc_memory *memory);
 
 /**
  * Copies `length` bytes at `offset` into `buffer`. Who writes to them meanwhile mixes in: a
@@ -885,10 +886,10 @@ int unipc_pipe_duplex(struct unipc_pipe_reader **reader1,
  *
  * @return the count of bytes read, or -1 with errno set.
  */
-ptrdiff_t unipc_pipe_read(struct unipc_pipe_reader *reader,
-                          void *buffer,
-                          size_t length,
-                          int64_t timeout);
+ssize_t unipc_pipe_read(struct unipc_pipe_reader *reader,
+                        void *buffer,
+                        size_t length,
+                        int64_t timeout);
 
 /**
  * Reads until `length` bytes are there, or the end of file, which makes the count smaller.
@@ -902,11 +903,11 @@ ptrdiff_t unipc_pipe_read(struct unipc_pipe_reader *reader,
  *
  * @return the count of bytes read, or -1 with errno set.
  */
-ptrdiff_t unipc_pipe_read_full(struct unipc_pipe_reader *reader,
-                               void *buffer,
-                               size_t length,
-                               int64_t timeout,
-                               size_t *done);
+ssize_t unipc_pipe_read_full(struct unipc_pipe_reader *reader,
+                             void *buffer,
+                             size_t length,
+                             int64_t timeout,
+                             size_t *done);
 
 /**
  * Writes `length` bytes and waits for room. With UNIPC_FOREVER all of them go, unless a signal
@@ -922,10 +923,10 @@ ptrdiff_t unipc_pipe_read_full(struct unipc_pipe_reader *reader,
  *
  * @return the count of bytes written, or -1 with errno set.
  */
-ptrdiff_t unipc_pipe_write(struct unipc_pipe_writer *writer,
-                           const void *data,
-                           size_t length,
-                           int64_t timeout);
+ssize_t unipc_pipe_write(struct unipc_pipe_writer *writer,
+                         const void *data,
+                         size_t length,
+                         int64_t timeout);
 
 /**
  * Writes all of `length` bytes, in as many pieces as it takes.
@@ -940,11 +941,11 @@ ptrdiff_t unipc_pipe_write(struct unipc_pipe_writer *writer,
  *
  * @return `length`, or -1 with errno set.
  */
-ptrdiff_t unipc_pipe_write_full(struct unipc_pipe_writer *writer,
-                                const void *data,
-                                size_t length,
-                                int64_t timeout,
-                                size_t *done);
+ssize_t unipc_pipe_write_full(struct unipc_pipe_writer *writer,
+                              const void *data,
+                              size_t length,
+                              int64_t timeout,
+                              size_t *done);
 
 /**
  * How many bytes a read would find.
@@ -957,7 +958,7 @@ ptrdiff_t unipc_pipe_write_full(struct unipc_pipe_writer *writer,
  *
  * @return the count, or -1 with errno set.
  */
-ptrdiff_t unipc_pipe_available(const struct unipc_pipe_reader *reader);
+ssize_t unipc_pipe_available(const struct unipc_pipe_reader *reader);
 
 /**
  * Moves up to `length` bytes from the pipe to a file, a socket or a pipe, without a copy through
@@ -974,10 +975,10 @@ ptrdiff_t unipc_pipe_available(const struct unipc_pipe_reader *reader);
  *
  * @return the count of bytes moved, or -1 with errno set.
  */
-ptrdiff_t unipc_pipe_splice_to(struct unipc_pipe_reader *reader,
-                               int fd,
-                               size_t length,
-                               int64_t timeout);
+ssize_t unipc_pipe_splice_to(struct unipc_pipe_reader *reader,
+                             int fd,
+                             size_t length,
+                             int64_t timeout);
 
 /**
  * Moves up to `length` bytes from a file, a socket or a pipe into the pipe, without a copy through
@@ -993,10 +994,10 @@ ptrdiff_t unipc_pipe_splice_to(struct unipc_pipe_reader *reader,
  *
  * @return the count of bytes moved, or -1 with errno set.
  */
-ptrdiff_t unipc_pipe_splice_from(struct unipc_pipe_writer *writer,
-                                 int fd,
-                                 size_t length,
-                                 int64_t timeout);
+ssize_t unipc_pipe_splice_from(struct unipc_pipe_writer *writer,
+                               int fd,
+                               size_t length,
+                               int64_t timeout);
 
 /**
  * Copies up to `length` bytes from one pipe into another; they also stay in the first.
@@ -1010,10 +1011,10 @@ ptrdiff_t unipc_pipe_splice_from(struct unipc_pipe_writer *writer,
  *
  * @return the count of bytes copied, or -1 with errno set.
  */
-ptrdiff_t unipc_pipe_tee(struct unipc_pipe_reader *reader,
-                         struct unipc_pipe_writer *writer,
-                         size_t length,
-                         int64_t timeout);
+ssize_t unipc_pipe_tee(struct unipc_pipe_reader *reader,
+                       struct unipc_pipe_writer *writer,
+                       size_t length,
+                       int64_t timeout);
 
 /**
  * Puts up to `length` bytes into the pipe by lending their pages, not by copying.
@@ -1027,10 +1028,10 @@ ptrdiff_t unipc_pipe_tee(struct unipc_pipe_reader *reader,
  *
  * @return the count of bytes lent, or -1 with errno set.
  */
-ptrdiff_t unipc_pipe_vmsplice(struct unipc_pipe_writer *writer,
-                              const void *data,
-                              size_t length,
-                              int64_t timeout);
+ssize_t unipc_pipe_vmsplice(struct unipc_pipe_writer *writer,
+                            const void *data,
+                            size_t length,
+                            int64_t timeout);
 
 /**
  * How many bytes the pipe holds.
@@ -1043,7 +1044,7 @@ ptrdiff_t unipc_pipe_vmsplice(struct unipc_pipe_writer *writer,
  *
  * @return the capacity in bytes, or -1 with errno set.
  */
-ptrdiff_t unipc_pipe_reader_capacity(const struct unipc_pipe_reader *reader);
+ssize_t unipc_pipe_reader_capacity(const struct unipc_pipe_reader *reader);
 
 /**
  * Makes the pipe hold at least `capacity` bytes; the kernel rounds up.
@@ -1056,7 +1057,7 @@ ptrdiff_t unipc_pipe_reader_capacity(const struct unipc_pipe_reader *reader);
  *
  * @return the capacity that it has now, or -1 with errno set.
  */
-ptrdiff_t unipc_pipe_reader_set_capacity(struct unipc_pipe_reader *reader, size_t capacity);
+ssize_t unipc_pipe_reader_set_capacity(struct unipc_pipe_reader *reader, size_t capacity);
 
 /**
  * Sets, with `on` not 0, or clears O_NONBLOCK: whether a call with UNIPC_FOREVER fails with EAGAIN
@@ -1194,7 +1195,7 @@ int unipc_pipe_reader_close(struct unipc_pipe_reader *reader);
  *
  * @return the capacity in bytes, or -1 with errno set.
  */
-ptrdiff_t unipc_pipe_writer_capacity(const struct unipc_pipe_writer *writer);
+ssize_t unipc_pipe_writer_capacity(const struct unipc_pipe_writer *writer);
 
 /**
  * Makes the pipe hold at least `capacity` bytes; the kernel rounds up.
@@ -1207,7 +1208,7 @@ ptrdiff_t unipc_pipe_writer_capacity(const struct unipc_pipe_writer *writer);
  *
  * @return the capacity that it has now, or -1 with errno set.
  */
-ptrdiff_t unipc_pipe_writer_set_capacity(struct unipc_pipe_writer *writer, size_t capacity);
+ssize_t unipc_pipe_writer_set_capacity(struct unipc_pipe_writer *writer, size_t capacity);
 
 /**
  * Sets, with `on` not 0, or clears O_NONBLOCK: whether a call with UNIPC_FOREVER fails with EAGAIN
@@ -1452,11 +1453,11 @@ int unipc_queue_send_until(struct unipc_queue *queue,
  *
  * @return the length of the message, which may be 0, or -1 with errno set.
  */
-ptrdiff_t unipc_queue_receive(struct unipc_queue *queue,
-                              void *buffer,
-                              size_t length,
-                              unsigned int *priority,
-                              int64_t timeout);
+ssize_t unipc_queue_receive(struct unipc_queue *queue,
+                            void *buffer,
+                            size_t length,
+                            unsigned int *priority,
+                            int64_t timeout);
 
 /**
  * Takes a message as unipc_queue_receive(), and waits until `seconds` and `nanoseconds` since
@@ -1471,12 +1472,12 @@ ptrdiff_t unipc_queue_receive(struct unipc_queue *queue,
  *
  * @return the length of the message, which may be 0, or -1 with errno set.
  */
-ptrdiff_t unipc_queue_receive_until(struct unipc_queue *queue,
-                                    void *buffer,
-                                    size_t length,
-                                    unsigned int *priority,
-                                    int64_t seconds,
-                                    int64_t nanoseconds);
+ssize_t unipc_queue_receive_until(struct unipc_queue *queue,
+                                  void *buffer,
+                                  size_t length,
+                                  unsigned int *priority,
+                                  int64_t seconds,
+                                  int64_t nanoseconds);
 
 /**
  * Takes a message as unipc_queue_receive(), into memory of its size, and stores where in `data`.
@@ -1489,10 +1490,10 @@ ptrdiff_t unipc_queue_receive_until(struct unipc_queue *queue,
  *
  * @return the length of the message, which may be 0, or -1 with errno set.
  */
-ptrdiff_t unipc_queue_receive_alloc(struct unipc_queue *queue,
-                                    void **data,
-                                    unsigned int *priority,
-                                    int64_t timeout);
+ssize_t unipc_queue_receive_alloc(struct unipc_queue *queue,
+                                  void **data,
+                                  unsigned int *priority,
+                                  int64_t timeout);
 
 /**
  * Fills `attributes` with what the queue is like now.

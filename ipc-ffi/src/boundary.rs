@@ -8,6 +8,7 @@ mod handle;
 pub use failure::{Failure, last_error};
 pub use handle::{Handle, Kind, close, get, get_mut, hand};
 
+use libc::ssize_t;
 use std::ffi::{CStr, OsStr, c_char, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
@@ -54,10 +55,10 @@ impl Answer for c_int {
 
 /// Counts of bytes: a slice has at most `isize::MAX`.
 impl Answer for usize {
-    type C = isize;
-    const FAILURE: isize = -1;
-    fn into_c(self) -> isize {
-        self as isize
+    type C = ssize_t;
+    const FAILURE: ssize_t = -1;
+    fn into_c(self) -> ssize_t {
+        self as ssize_t
     }
 }
 

@@ -5,6 +5,7 @@ use crate::boundary::{
     store, text,
 };
 use crate::{created, set_mode};
+use libc::ssize_t;
 use std::ffi::{c_char, c_int, c_uint, c_void};
 use std::os::fd::AsRawFd;
 use unipc::Memory;
@@ -359,7 +360,7 @@ pub unsafe extern "C" fn unipc_memory_address(memory: *const unipc_memory) -> *m
 ///
 /// @return the length in bytes, or -1 with errno set.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn unipc_memory_length(memory: *const unipc_memory) -> isize {
+pub unsafe extern "C" fn unipc_memory_length(memory: *const unipc_memory) -> ssize_t {
     hot(|| Ok(get(memory)?.len()))
 }
 

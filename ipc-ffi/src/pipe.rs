@@ -3,6 +3,7 @@
 use crate::boundary::{
     Handle, Kind, adopt_fd, borrow_fd, buffer, bytes, close, cold, deadline, get, hand, hot, out, store,
 };
+use libc::ssize_t;
 use std::ffi::{c_int, c_void};
 use std::os::fd::AsRawFd;
 use unipc::{PipeReader, PipeWriter};
@@ -105,7 +106,7 @@ pub unsafe extern "C" fn unipc_pipe_read(
     buffer: *mut c_void,
     length: usize,
     timeout: i64,
-) -> isize {
+) -> ssize_t {
     hot(|| Ok(get(reader)?.read_by(self::buffer("buffer", buffer, length)?, deadline(timeout)?)?))
 }
 
@@ -126,7 +127,7 @@ pub unsafe extern "C" fn unipc_pipe_read_full(
     length: usize,
     timeout: i64,
     done: *mut usize,
-) -> isize {
+) -> ssize_t {
     hot(|| {
         store(done, 0);
         let (reader, buffer) = (get(reader)?, self::buffer("buffer", buffer, length)?);
@@ -155,7 +156,7 @@ pub unsafe extern "C" fn unipc_pipe_write(
     data: *const c_void,
     length: usize,
     timeout: i64,
-) -> isize {
+) -> ssize_t {
     hot(|| Ok(get(writer)?.write_by(bytes("data", data, length)?, deadline(timeout)?)?))
 }
 
@@ -177,7 +178,7 @@ pub unsafe extern "C" fn unipc_pipe_write_full(
     length: usize,
     timeout: i64,
     done: *mut usize,
-) -> isize {
+) -> ssize_t {
     hot(|| {
         store(done, 0);
         let (writer, data) = (get(writer)?, bytes("data", data, length)?);
@@ -197,7 +198,7 @@ pub unsafe extern "C" fn unipc_pipe_write_full(
 ///
 /// @return the count, or -1 with errno set.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn unipc_pipe_available(reader: *const unipc_pipe_reader) -> isize {
+pub unsafe extern "C" fn unipc_pipe_available(reader: *const unipc_pipe_reader) -> ssize_t {
     hot(|| Ok(get(reader)?.available()?))
 }
 
@@ -222,7 +223,7 @@ pub unsafe extern "C" fn unipc_pipe_splice_to(
     fd: c_int,
     length: usize,
     timeout: i64,
-) -> isize {
+) -> ssize_t {
     cold(|| Ok(get(reader)?.splice_to(borrow_fd(fd)?, length, deadline(timeout)?)?))
 }
 
@@ -244,7 +245,7 @@ pub unsafe extern "C" fn unipc_pipe_splice_from(
     fd: c_int,
     length: usize,
     timeout: i64,
-) -> isize {
+) -> ssize_t {
     cold(|| Ok(get(writer)?.splice_from(borrow_fd(fd)?, length, deadline(timeout)?)?))
 }
 
@@ -264,7 +265,7 @@ pub unsafe extern "C" fn unipc_pipe_tee(
     writer: *mut unipc_pipe_writer,
     length: usize,
     timeout: i64,
-) -> isize {
+) -> ssize_t {
     cold(|| {
         let (reader, writer) = (get(reader)?, get(writer)?);
         Ok(reader.tee(writer, length, deadline(timeout)?)?)
@@ -287,7 +288,7 @@ pub unsafe extern "C" fn unipc_pipe_vmsplice(
     data: *const c_void,
     length: usize,
     timeout: i64,
-) -> isize {
+) -> ssize_t {
     cold(|| Ok(get(writer)?.vmsplice(bytes("data", data, length)?, deadline(timeout)?)?))
 }
 
@@ -303,7 +304,7 @@ pub unsafe extern "C" fn unipc_pipe_vmsplice(
 ///
 /// @return the capacity in bytes, or -1 with errno set.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn unipc_pipe_reader_capacity(reader: *const unipc_pipe_reader) -> isize {
+pub unsafe extern "C" fn unipc_pipe_reader_capacity(reader: *const unipc_pipe_reader) -> ssize_t {
     hot(|| Ok(get(reader)?.capacity()?))
 }
 
@@ -317,7 +318,7 @@ pub unsafe extern "C" fn unipc_pipe_reader_capacity(reader: *const unipc_pipe_re
 ///
 /// @return the capacity that it has now, or -1 with errno set.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn unipc_pipe_reader_set_capacity(reader: *mut unipc_pipe_reader, capacity: usize) -> isize {
+pub unsafe extern "C" fn unipc_pipe_reader_set_capacity(reader: *mut unipc_pipe_reader, capacity: usize) -> ssize_t {
     cold(|| Ok(get(reader)?.set_capacity(capacity)?))
 }
 
@@ -466,7 +467,7 @@ pub unsafe extern "C" fn unipc_pipe_reader_close(reader: *mut unipc_pipe_reader)
 ///
 /// @return the capacity in bytes, or -1 with errno set.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn unipc_pipe_writer_capacity(writer: *const unipc_pipe_writer) -> isize {
+pub unsafe extern "C" fn unipc_pipe_writer_capacity(writer: *const unipc_pipe_writer) -> ssize_t {
     hot(|| Ok(get(writer)?.capacity()?))
 }
 
@@ -480,7 +481,7 @@ pub unsafe extern "C" fn unipc_pipe_writer_capacity(writer: *const unipc_pipe_wr
 ///
 /// @return the capacity that it has now, or -1 with errno set.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn unipc_pipe_writer_set_capacity(writer: *mut unipc_pipe_writer, capacity: usize) -> isize {
+pub unsafe extern "C" fn unipc_pipe_writer_set_capacity(writer: *mut unipc_pipe_writer, capacity: usize) -> ssize_t {
     cold(|| Ok(get(writer)?.set_capacity(capacity)?))
 }
 

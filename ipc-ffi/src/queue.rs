@@ -5,6 +5,7 @@ use crate::boundary::{
     out, store, text,
 };
 use crate::{access, created, engine, reserved, set_mode, unipc_access, unipc_engine};
+use libc::ssize_t;
 use std::ffi::{c_char, c_int, c_uint, c_void};
 use std::os::fd::AsRawFd;
 use unipc::queue::QueueOptions;
@@ -240,7 +241,7 @@ pub unsafe extern "C" fn unipc_queue_receive(
     length: usize,
     priority: *mut c_uint,
     timeout: i64,
-) -> isize {
+) -> ssize_t {
     hot(|| receive(queue, buffer, length, priority, deadline(timeout)?))
 }
 
@@ -263,7 +264,7 @@ pub unsafe extern "C" fn unipc_queue_receive_until(
     priority: *mut c_uint,
     seconds: i64,
     nanoseconds: i64,
-) -> isize {
+) -> ssize_t {
     hot(|| receive(queue, buffer, length, priority, Deadline::at_realtime(seconds, nanoseconds)?))
 }
 
@@ -295,7 +296,7 @@ pub unsafe extern "C" fn unipc_queue_receive_alloc(
     data: *mut *mut c_void,
     priority: *mut c_uint,
     timeout: i64,
-) -> isize {
+) -> ssize_t {
     hot(|| {
         let (queue, data) = (get(queue)?, out("data", data)?);
         let mut fresh = Fresh::new(queue.message_size())?;

@@ -1,7 +1,7 @@
 /*
  * A test is a promise: TEST(a_closed_queue_is_refused) { ... }. Each runs in a process of its own,
- * under a watchdog, and fails if it leaves a descriptor open. What it names with unique() is removed
- * afterwards, also when it failed. `program NAME` runs the one test NAME here, for a debugger.
+ * under a watchdog, and fails if it leaves a descriptor open. What it names with unique(), and every
+ * process that it started, is gone afterwards, also when it failed. `program NAME` runs the one test NAME here, for a debugger.
  */
 #ifndef HARNESS_H
 #define HARNESS_H
@@ -139,8 +139,12 @@ static inline int run_apart(int test) {
     shared->skipped[0] = 0;
     fflush(NULL);
     pid_t child = fork();
-    if (child == 0) exit(run_here(test));
+    if (child == 0) {
+        setpgid(0, 0);
+        exit(run_here(test));
+    }
     if (waitpid(child, &status, 0) != child) return -1;
+    kill(-child, SIGKILL); /* children that a failed test left waiting */
     for (int i = 0; i < shared->count; i++) {
         mq_unlink(shared->names[i]);
         shm_unlink(shared->names[i]);

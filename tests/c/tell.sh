@@ -16,5 +16,5 @@ expect() {
 }
 summary() {
     echo "$1: $passed passed, $failed failed, $skipped skipped"
-    [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+    [ "$failed" -eq 0 ] && [ $((passed + skipped)) -gt 0 ]
 }
