@@ -1,4 +1,5 @@
 # unipc. `make help` lists what there is; everything built goes to build/ and to Cargo's target/.
+# A newcomer needs two of them: `make demo` and `make test`.
 
 PREFIX     ?= /usr/local
 LIBDIR     ?= $(PREFIX)/lib
@@ -75,6 +76,54 @@ test-symbols: lib ## the libraries have what the header declares, and nothing el
 	@tests/c/symbols
 test-install: lib ## programs find the installed library by pkg-config and CMake
 	@tests/c/install
+
+# ---- Python and Rust
+
+VENV   := $(BUILD)/venv
+PYTHON := $(VENV)/bin/python
+
+$(VENV)/ready: tests/requirements.txt
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'Python 3.11 or newer is needed'; exit 1; }
+	python3 -m venv --clear $(VENV) || { echo 'python3 -m venv failed; on Debian: apt-get install python3-venv'; exit 1; }
+	$(PYTHON) -m pip install -q --disable-pip-version-check -r tests/requirements.txt
+	@touch $@
+
+PYTHON_SOURCES := $(shell find ipc-core/src ipc-core/docs bindings/python -name __pycache__ -prune -o -type f -print) Cargo.toml
+
+.PHONY: wheel examples
+wheel: $(BUILD)/wheel ## the Python package, installed in build/venv
+$(BUILD)/wheel: $(VENV)/ready $(PYTHON_SOURCES)
+	rm -rf $(BUILD)/wheels
+	$(VENV)/bin/maturin build -q --release -m bindings/python/Cargo.toml -o $(BUILD)/wheels
+	$(PYTHON) -m pip install -q --disable-pip-version-check --no-deps --force-reinstall $(BUILD)/wheels/*.whl
+	@touch $@
+
+examples: lib ## the examples in Rust (those in C are compiled where they are run)
+	$(CARGO) build -q --release -p unipc-examples --bins
+
+# ---- everything
+
+.PHONY: demo test check bench
+demo: lib wheel examples ## C, Python and Rust at work together
+	@UNIPC_LIB=$(BUILD) UNIPC_INCLUDE=include UNIPC_RUST_BIN=$(TARGET)/release $(PYTHON) examples/demo/run
+
+test: lib wheel examples ## prove all of it: a line for each part, exit non-zero on any failure
+	@tests/run
+
+PY := bindings/python examples tests
+check: $(VENV)/ready $(BUILD)/wheel ## formatting and lints
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy -q --workspace --all-targets -- -D warnings
+	$(VENV)/bin/ruff check $(PY) tests/run examples/demo/run
+	$(VENV)/bin/ruff format --check $(PY) tests/run examples/demo/run
+	$(VENV)/bin/mypy --strict bindings/python/tests examples/python
+
+bench: lib wheel ## what a call costs over libc's own (docs/benchmarks.md)
+	$(CC) -O2 -Wall -Wextra -Iinclude -o $(BUILD)/overhead tests/bench/overhead.c \
+	    -L$(BUILD) -lunipc -Wl,-rpath,$(abspath $(BUILD)) -pthread -lrt
+	@$(BUILD)/overhead
+	@echo
+	@$(PYTHON) tests/bench/overhead.py
 
 clean: ## remove what was built
 	rm -rf $(BUILD)
