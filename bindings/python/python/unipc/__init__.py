@@ -1,0 +1,96 @@
+"""Local inter-process communication on Linux: pipes, FIFOs, queues, shared memory, semaphores.
+
+Each primitive is a class, made by ``create``, ``open`` and ``open_or_create`` where it has a name:
+
+========================  =========================================================
+pipe(), duplex()          a stream of bytes between related processes
+Fifo                      the same, found by a path
+Queue                     messages with priorities, found by a name
+Memory                    bytes that several processes map, and a buffer to Python
+Semaphore                 a count to wait for, named or inside a Memory
+========================  =========================================================
+
+What all of them have in common: ``timeout`` is in seconds, None waits for ever and 0 does not wait
+(BlockingIOError), and a wait that is over raises TimeoutError. While a call waits the GIL is
+released, and a signal handler runs at once: if it raises, so does the call, and if it returns, the
+wait goes on for the rest of the time. Failures are OSErrors with errno, a sentence and the name; a
+closed handle is a ValueError. Closing never removes a name: ``unlink`` does.
+"""
+
+import enum
+from typing import NamedTuple
+
+from ._unipc import (
+    PIPE_BUF,
+    PRIORITY_MAX,
+    Duplex,
+    Fifo,
+    Memory,
+    PipeEnd,
+    PipeReader,
+    PipeWriter,
+    Queue,
+    Redirection,
+    Semaphore,
+    __version__,
+    duplex,
+    pipe,
+)
+
+
+class Message(NamedTuple):
+    """A message from a Queue."""
+
+    data: bytes
+    """The bytes, as many as were sent."""
+    priority: int
+    """The priority it was sent with, 0 to PRIORITY_MAX."""
+
+
+class QueueAttributes(NamedTuple):
+    """The attributes of a Queue, as mq_getattr(3) has them."""
+
+    max_messages: int
+    """How many messages fit."""
+    message_size: int
+    """How many bytes a message has at most."""
+    queued: int
+    """How many messages are there now."""
+    nonblocking: bool
+    """Whether O_NONBLOCK is set."""
+
+
+class Seal(enum.IntFlag):
+    """What Memory.seal() forbids for ever, as F_ADD_SEALS of fcntl(2) has it."""
+
+    SEAL = 1
+    """No seal can be added any more."""
+    SHRINK = 2
+    """The memory cannot be cut short."""
+    GROW = 4
+    """The memory cannot be made longer."""
+    WRITE = 8
+    """The bytes cannot be changed; refused while a shared mapping can write them."""
+    FUTURE_WRITE = 16
+    """The bytes cannot be changed except through the mappings that there are."""
+
+
+__all__ = [
+    "PIPE_BUF",
+    "PRIORITY_MAX",
+    "Duplex",
+    "Fifo",
+    "Memory",
+    "Message",
+    "PipeEnd",
+    "PipeReader",
+    "PipeWriter",
+    "Queue",
+    "QueueAttributes",
+    "Redirection",
+    "Seal",
+    "Semaphore",
+    "__version__",
+    "duplex",
+    "pipe",
+]

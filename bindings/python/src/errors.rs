@@ -1,0 +1,51 @@
+//! The one place where an error of the core becomes an exception of Python.
+
+use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+/// The same number on every Linux.
+const ERANGE: i32 = 34;
+
+/// `OSError(errno, sentence, name)`, from which Python picks the subclass: `FileNotFoundError`,
+/// `TimeoutError`, `BlockingIOError` and so on.
+#[cold]
+pub fn raise(error: unipc::Error) -> PyErr {
+    let (errno, sentence) = (error.errno(), error.to_string());
+    if error.is_named() {
+        PyOSError::new_err((errno, sentence, error.object().to_owned()))
+    } else {
+        PyOSError::new_err((errno, sentence))
+    }
+}
+
+/// As [`raise`], for a call that moves many things: `transferred` says how far it came, and `partial`
+/// has the bytes, if they were read, so that nothing is lost.
+#[cold]
+pub fn raise_after(py: Python<'_>, error: unipc::Error, transferred: usize, partial: Option<&[u8]>) -> PyErr {
+    let error = raise(error);
+    let value = error.value(py);
+    let told = value.setattr(intern!(py, "transferred"), transferred).and_then(|()| match partial {
+        Some(bytes) => value.setattr(intern!(py, "partial"), PyBytes::new(py, bytes)),
+        None => Ok(()),
+    });
+    told.err().unwrap_or(error)
+}
+
+/// As the core's own ERANGE, for a range that is judged before there is a buffer of its size.
+#[cold]
+pub fn raise_range(operation: &str, memory: &unipc::Memory, offset: usize, size: usize) -> PyErr {
+    let name = memory.name();
+    let (object, len) = (name.unwrap_or("anonymous memory"), memory.len());
+    let sentence = format!("{operation} memory {object}: {size} bytes at offset {offset} do not lie within its {len} bytes");
+    match name {
+        Some(name) => PyOSError::new_err((ERANGE, sentence, name.to_owned())),
+        None => PyOSError::new_err((ERANGE, sentence)),
+    }
+}
+
+#[cold]
+pub fn closed(noun: &str) -> PyErr {
+    PyValueError::new_err(format!("{noun} is closed"))
+}

@@ -1,0 +1,41 @@
+//! The Python face of unipc. Each file is one primitive and converts representation only: what the
+//! calls mean, and what they refuse, is the core's affair.
+
+#![allow(clippy::needless_pass_by_value)] // the macros of pyo3 hand arguments over by value
+
+mod convert;
+mod errors;
+mod handle;
+mod record;
+mod wait;
+
+mod fifo;
+mod memory;
+mod pipe;
+mod queue;
+mod semaphore;
+
+
+/// The compiled half of unipc; import unipc instead.
+#[pyo3::pymodule(gil_used = false)]
+mod _unipc {
+    #[pymodule_export]
+    use crate::fifo::Fifo;
+    #[pymodule_export]
+    use crate::memory::Memory;
+    #[pymodule_export]
+    use crate::pipe::{Duplex, PipeEnd, PipeReader, PipeWriter, Redirection, duplex, pipe};
+    #[pymodule_export]
+    use crate::queue::Queue;
+    #[pymodule_export]
+    use crate::semaphore::Semaphore;
+
+    #[pymodule_export]
+    const PIPE_BUF: usize = unipc::pipe::PIPE_BUF;
+    #[pymodule_export]
+    const PRIORITY_MAX: u32 = unipc::queue::PRIORITY_MAX;
+
+    #[pymodule_export]
+    #[allow(non_upper_case_globals)]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+}

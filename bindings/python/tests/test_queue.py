@@ -1,0 +1,379 @@
+"""Message queues: order, bounds, waiting, attributes, notification."""
+
+import array
+import errno
+import os
+import select
+import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from conftest import Namer
+from support import Waiting
+
+import unipc
+from unipc import Message, Queue, QueueAttributes
+
+
+def test_the_highest_priority_comes_first_and_within_one_the_oldest(queue: Queue) -> None:
+    queue.send(b"low")
+    queue.send(b"high 1", 9)
+    queue.send(b"middle", priority=5)
+    queue.send(b"high 2", unipc.PRIORITY_MAX)
+    assert [queue.receive().data for _ in range(4)] == [b"high 2", b"high 1", b"middle", b"low"]
+
+
+def test_a_message_is_a_named_tuple(queue: Queue) -> None:
+    queue.send(b"text", 3)
+    message = queue.receive()
+    assert message == (b"text", 3) == Message(b"text", 3)
+    assert hash(message) == hash((b"text", 3))
+    assert (message.data, message.priority) == (b"text", 3)
+    data, priority = message
+    assert (data, priority) == (b"text", 3)
+    assert repr(message) == "Message(data=b'text', priority=3)"
+    assert message._replace(priority=4).priority == 4
+
+
+def test_messages_are_whole_and_may_be_empty(queue: Queue) -> None:
+    queue.send(b"")
+    queue.send(bytes(64))
+    assert queue.receive() == (b"", 0)
+    assert queue.receive() == (bytes(64), 0)
+
+
+def test_what_does_not_fit_is_refused_with_the_size(queue: Queue) -> None:
+    with pytest.raises(OSError, match="65 bytes exceeds the queue's message size of 64") as caught:
+        queue.send(bytes(65))
+    assert caught.value.errno == errno.EMSGSIZE
+    with pytest.raises(OSError, match="priority 32768 exceeds 32767") as caught:
+        queue.send(b"x", unipc.PRIORITY_MAX + 1)
+    assert caught.value.errno == errno.EINVAL
+    for priority in (-1, 2**32, 2**80):
+        with pytest.raises(ValueError, match="from 0 to"):
+            queue.send(b"x", priority)
+    assert len(queue) == 0
+
+
+def test_a_short_buffer_leaves_the_message_in_the_queue(queue: Queue) -> None:
+    queue.send(b"stays", 7)
+    with pytest.raises(OSError, match="64 bytes are needed") as caught:
+        queue.receive_into(bytearray(63))
+    assert caught.value.errno == errno.EMSGSIZE
+    buffer = bytearray(70)
+    assert queue.receive_into(buffer) == (5, 7)
+    assert buffer[:6] == b"stays\0"
+
+
+def test_long_messages_come_whole(name: str) -> None:
+    with Queue.create(name, 1, 5000) as queue:
+        data = os.urandom(5000)
+        queue.send(data)
+        assert queue.receive().data == data
+
+
+def test_a_timeout_of_zero_does_not_wait(queue: Queue) -> None:
+    with pytest.raises(BlockingIOError, match="empty"):
+        queue.receive(timeout=0)
+    for _ in range(4):
+        queue.send(b"x", timeout=0)
+    with pytest.raises(BlockingIOError, match="full"):
+        queue.send(b"x", timeout=0)
+
+
+def test_timeouts_and_deadlines_end_a_wait_no_earlier(queue: Queue) -> None:
+    begin = time.monotonic()
+    with pytest.raises(TimeoutError):
+        queue.receive(timeout=0.1)
+    assert time.monotonic() - begin >= 0.1
+    deadline = time.time() + 0.1
+    with pytest.raises(TimeoutError):
+        queue.receive(deadline=deadline)
+    assert time.time() >= deadline
+    for _ in range(4):
+        queue.send(b"x")
+    for past in (time.time() - 1, 0, -5):
+        with pytest.raises(TimeoutError):
+            queue.send(b"x", deadline=past)
+        assert queue.receive(deadline=past).data == b"x"
+        queue.send(b"x", deadline=past)
+
+
+def test_a_timeout_and_a_deadline_exclude_each_other(queue: Queue) -> None:
+    with pytest.raises(ValueError, match="not both"):
+        queue.receive(timeout=1, deadline=1)
+    with pytest.raises(ValueError, match="nan"):
+        queue.receive(deadline=float("nan"))
+
+
+def test_what_is_there_is_received_whatever_the_timeout(queue: Queue) -> None:
+    for timeout in (None, 0, 1e-9, 1, 1e300, float("inf")):
+        queue.send(b"x", timeout=timeout)
+        assert queue.receive(timeout=timeout) == (b"x", 0)
+
+
+@pytest.mark.parametrize("keyword", [{}, {"timeout": 60.0}, {"deadline": time.time() + 3600}])
+def test_a_waiting_receiver_gets_the_message(queue: Queue, keyword: dict[str, float]) -> None:
+    with Waiting(lambda: queue.receive(**keyword)) as waiting:
+        queue.send(b"at last")
+    assert waiting.result == (b"at last", 0)
+
+
+@pytest.mark.parametrize("keyword", [{}, {"timeout": 60.0}, {"deadline": time.time() + 3600}])
+def test_a_waiting_sender_gets_the_room(queue: Queue, keyword: dict[str, float]) -> None:
+    for _ in range(4):
+        queue.send(b"first")
+    with Waiting(lambda: queue.send(b"last", **keyword)) as waiting:
+        assert queue.receive().data == b"first"
+    assert waiting.error is None
+    assert len(queue) == 4
+
+
+def test_creating_what_exists_is_refused(queue: Queue) -> None:
+    with pytest.raises(FileExistsError):
+        Queue.create(queue.name)
+
+
+def test_open_or_create_tells_which_it_did(name: str) -> None:
+    for expected in (True, False):
+        queue, created = Queue.open_or_create(name, 2, 16)
+        with queue:
+            assert created is expected
+            assert (queue.max_messages, queue.message_size) == (2, 16)
+
+
+def test_another_handle_finds_the_queue_by_its_name(queue: Queue) -> None:
+    queue.send(b"x")
+    with Queue.open(queue.name) as other:
+        assert (other.max_messages, other.message_size) == (4, 64)
+        assert other.receive().data == b"x"
+
+
+def test_unlink_removes_the_name_and_not_the_handles(queue: Queue) -> None:
+    Queue.unlink(queue.name)
+    queue.send(b"x")
+    assert queue.receive().data == b"x"
+    for call in (Queue.open, Queue.unlink):
+        with pytest.raises(FileNotFoundError):
+            call(queue.name)
+
+
+def test_leaving_a_with_block_closes_and_does_not_unlink(name: str) -> None:
+    with Queue.create(name, 1, 16) as queue:
+        queue.send(b"kept")
+    assert queue.closed
+    with Queue.open(name) as queue:
+        assert queue.receive().data == b"kept"
+
+
+def test_access_is_what_was_asked_for(queue: Queue) -> None:
+    with Queue.open(queue.name, access="write-only") as sender:
+        sender.send(b"x")
+        with pytest.raises(OSError, match="sending only") as caught:
+            sender.receive()
+        assert caught.value.errno == errno.EBADF
+    with Queue.open(queue.name, access="read-only") as receiver:
+        assert receiver.receive().data == b"x"
+        with pytest.raises(OSError, match="receiving only"):
+            receiver.send(b"x")
+
+
+def test_unknown_words_are_refused_with_those_there_are(name: str) -> None:
+    with pytest.raises(ValueError, match="access must be 'read-write' or 'read-only'"):
+        Queue.create(name, access="rw")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="'kernel' is no engine; there is: posix"):
+        Queue.create(name, engine="kernel")  # type: ignore[arg-type]
+
+
+def test_a_refused_size_names_the_limit(name: str) -> None:
+    with pytest.raises(ValueError, match="from 0 to"):
+        Queue.create(name, -1)
+    with pytest.raises(OSError, match="0 messages holds nothing") as caught:
+        Queue.create(name, 0, 64)
+    assert caught.value.errno == errno.EINVAL
+    with pytest.raises(OSError, match=r"fs\.mqueue\.msg_max|RLIMIT_MSGQUEUE") as caught:
+        Queue.create(name, 1000, 8192)
+    assert caught.value.errno in (errno.EMFILE, errno.EINVAL)
+    with pytest.raises(FileNotFoundError):
+        Queue.open(name)
+
+
+def test_the_umask_applies_to_a_mode_and_not_to_an_exact_one(new_name: Namer) -> None:
+    before = os.umask(0o027)
+    try:
+        masked = Queue.create(new_name(), 1, 16, mode=0o666)
+        exact = Queue.create(new_name(), 1, 16, exact_mode=0o666)
+    finally:
+        os.umask(before)
+    with masked, exact:
+        assert stat.S_IMODE(os.fstat(masked.fileno()).st_mode) == 0o640
+        assert stat.S_IMODE(os.fstat(exact.fileno()).st_mode) == 0o666
+
+
+def test_the_length_is_the_number_of_messages_and_an_empty_queue_is_true(queue: Queue) -> None:
+    assert len(queue) == 0
+    assert queue
+    queue.send(b"x")
+    assert len(queue) == 1
+
+
+def test_attributes_are_those_of_now(queue: Queue) -> None:
+    queue.send(b"x")
+    assert queue.attributes == QueueAttributes(4, 64, 1, False)
+    queue.nonblocking = True
+    assert queue.attributes.nonblocking
+    assert (queue.engine, queue.name[:10]) == ("posix", "/unipc-py-")
+
+
+def test_a_nonblocking_queue_does_not_wait(queue: Queue) -> None:
+    with Queue.open(queue.name, nonblocking=True) as handle:
+        for timeout in (None, 10):
+            with pytest.raises(BlockingIOError):
+                handle.receive(timeout=timeout)
+        assert not queue.nonblocking
+
+
+def test_the_descriptor_is_readable_while_messages_are_there(queue: Queue) -> None:
+    assert select.select([queue], [queue], [], 0) == ([], [queue], [])
+    for _ in range(4):
+        queue.send(b"x")
+    assert select.select([queue], [queue], [], 0) == ([queue], [], [])
+
+
+def test_a_callback_is_called_once_on_another_thread(queue: Queue) -> None:
+    called = threading.Event()
+    threads: list[int] = []
+
+    def callback() -> None:
+        threads.append(threading.get_ident())
+        called.set()
+
+    queue.notify(callback)
+    with pytest.raises(OSError, match="registered") as caught:
+        queue.notify(callback)
+    assert caught.value.errno == errno.EBUSY
+    queue.send(b"one")
+    queue.send(b"two")
+    called.wait()
+    assert threads != [threading.get_ident()]
+    while queue.attributes.queued:
+        queue.receive()
+    queue.send(b"three")
+    assert len(threads) == 1
+
+
+def test_a_callback_may_register_itself_anew(queue: Queue) -> None:
+    received: list[bytes] = []
+    done = threading.Event()
+
+    def callback() -> None:
+        queue.notify(callback)
+        received.append(queue.receive().data)
+        if len(received) == 3:
+            queue.cancel_notify()
+            done.set()
+
+    queue.notify(callback)
+    for number in range(3):
+        while len(received) < number:
+            time.sleep(0.001)
+        queue.send(b"%d" % number)
+    done.wait()
+    assert received == [b"0", b"1", b"2"]
+
+
+def test_a_cancelled_callback_is_not_called(queue: Queue) -> None:
+    calls: list[str] = []
+    queue.notify(lambda: calls.append("cancelled"))
+    queue.cancel_notify()
+    queue.cancel_notify()
+    called = threading.Event()
+    queue.notify(called.set)
+    queue.send(b"x")
+    called.wait()
+    assert calls == []
+
+
+def test_what_a_callback_raises_is_reported(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    reported = threading.Event()
+    errors: list[BaseException | None] = []
+
+    def hook(unraisable: object) -> None:
+        errors.append(getattr(unraisable, "exc_value"))  # noqa: B009
+        reported.set()
+
+    monkeypatch.setattr("sys.unraisablehook", hook)
+    queue.notify(lambda: 1 / 0)  # type: ignore[arg-type, return-value] # noqa: RUF100
+    queue.send(b"x")
+    reported.wait()
+    assert isinstance(errors[0], ZeroDivisionError)
+
+
+def test_only_callables_are_called_back(queue: Queue) -> None:
+    with pytest.raises(TypeError, match="callable"):
+        queue.notify("no function")  # type: ignore[arg-type]
+
+
+def test_a_signal_tells_of_a_message(queue: Queue) -> None:
+    # In a process with one thread, for a signal to a process goes to whichever does not block it.
+    code = """if True:
+        import signal, sys, unipc
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+        with unipc.Queue.open(sys.argv[1]) as queue:
+            queue.notify_signal(signal.SIGUSR1, 42)
+            queue.send(b"x")
+            assert signal.sigwaitinfo([signal.SIGUSR1]).si_code == -3  # SI_MESGQ
+    """
+    subprocess.run([sys.executable, "-c", code, queue.name], check=True, timeout=60)
+    assert queue.receive().data == b"x"
+    with pytest.raises(OSError, match="1000 is no signal") as caught:
+        queue.notify_signal(1000)
+    assert caught.value.errno == errno.EINVAL
+
+
+def test_receivers_that_compete_get_each_message_once(queue: Queue) -> None:
+    received: list[bytes] = []
+
+    def receive() -> None:
+        while data := queue.receive().data:
+            received.append(data)
+
+    threads = [threading.Thread(target=receive) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    sent = [b"%d" % number for number in range(500)]
+    for data in sent:
+        queue.send(data, 1)
+    for _ in threads:
+        queue.send(b"")
+    for thread in threads:
+        thread.join()
+    assert sorted(received) == sorted(sent)
+
+
+def test_a_waiting_receiver_in_the_kernel_takes_the_message_before_a_notification(
+    queue: Queue,
+) -> None:
+    calls: list[int] = []
+    with Waiting(queue.receive) as waiting:
+        queue.notify(lambda: calls.append(1))
+        queue.send(b"for the waiter")
+    assert waiting.result == (b"for the waiter", 0)
+    assert calls == []
+    queue.cancel_notify()
+
+
+def test_a_message_can_be_received_into_shared_memory(queue: Queue) -> None:
+    with unipc.Memory.anonymous(4096) as memory:
+        queue.send(array.array("d", [1.5, 2.5]))
+        with memoryview(memory) as view:
+            assert queue.receive_into(view[64:128]) == (16, 0)
+            assert view[64:80].cast("d").tolist() == [1.5, 2.5]
+
+
+def test_queues_leave_nothing_in_dev_shm(queue: Queue) -> None:
+    assert not list(Path("/dev/shm").glob(f"*unipc-py-{os.getpid()}-*"))
