@@ -4,7 +4,7 @@
 //!
 //! Every exported function is `unsafe` for one and the same reason, C's: a handle came from unipc,
 //! a buffer has the length that goes with it, a string ends in NUL, and all of them last as long as
-//! the call. The functions of [`boundary`] say which of these they rely on; a block around each
+//! the call. The functions of `boundary` say which of these they rely on; a block around each
 //! call of them would only repeat it.
 #![allow(unsafe_op_in_unsafe_fn)]
 #![allow(non_camel_case_types)] // the names are C's

@@ -166,27 +166,30 @@ TEST(a_pointer_to_something_else_is_refused_by_every_call) {
     FAILS(unipc_queue_close(AS(queue, something)), EINVAL, "no handle of unipc");
 }
 
-enum { THREADS = 4, ROUNDS = 2000, HELD = 8 };
-static void *open_and_close(void *argument) {
-    unipc_memory *held[HELD] = {0};
-    (void)argument;
+enum { THREADS = 4, ROUNDS = 200000, HELD = 2 };
+static void *open_and_close(void *memory) {
+    unipc_semaphore *held[HELD] = {0};
+    unsigned int dice = (unsigned int)(size_t)&held;
     for (int i = 0; i < ROUNDS; i++) {
-        unipc_memory **slot = &held[i % HELD];
-        size_t mark = (size_t)&held[0] + i;
-        if (*slot) CHECK(unipc_memory_close(*slot) == 0);
-        CHECK((*slot = unipc_memory_anonymous(sizeof mark, NULL)) != NULL);
-        CHECK(unipc_memory_write(*slot, 0, &mark, sizeof mark) == 0);
-        for (int other = 0; other < HELD; other++) CHECK(other == i % HELD || held[other] != *slot);
-        CHECK(memcmp(unipc_memory_address(*slot), &mark, sizeof mark) == 0);
+        dice = dice * 1103515245 + 12345;
+        unipc_semaphore **slot = &held[(dice >> 16) % HELD];
+        if (*slot) {
+            CHECK(unipc_semaphore_close(*slot) == 0); /* a handle that another thread had too is closed by now */
+            *slot = NULL;
+        } else {
+            CHECK((*slot = unipc_semaphore_open_in(memory, 0)) != NULL);
+        }
     }
-    for (int i = 0; i < HELD; i++) CHECK(unipc_memory_close(held[i]) == 0);
+    for (int i = 0; i < HELD; i++) CHECK(unipc_semaphore_close(held[i]) == 0);
     return NULL;
 }
 
 TEST(threads_that_open_and_close_never_share_a_handle) {
     pthread_t threads[THREADS];
-    for (int i = 0; i < THREADS; i++) CHECK(pthread_create(&threads[i], NULL, open_and_close, NULL) == 0);
+    unipc_memory *memory = unipc_memory_anonymous(UNIPC_SEMAPHORE_SIZE, NULL);
+    for (int i = 0; i < THREADS; i++) CHECK(pthread_create(&threads[i], NULL, open_and_close, memory) == 0);
     for (int i = 0; i < THREADS; i++) CHECK(pthread_join(threads[i], NULL) == 0);
+    CHECK(unipc_memory_close(memory) == 0);
 }
 
 static unipc_memory *contested;

@@ -1,5 +1,10 @@
 /* What a host program may do to a library, and what a library must not do to its host. */
 #include "harness.h"
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 enum { SIZE = 16 };
 
@@ -51,6 +56,33 @@ TEST(a_blocked_and_pending_signal_of_the_hosts_is_left_to_it) {
     FAILS(unipc_pipe_write(writer, "x", 1, UNIPC_FOREVER), EPIPE, "pipe");
     FAILS(unipc_pipe_vmsplice(writer, "x", 1, UNIPC_FOREVER), EPIPE, "pipe");
     CHECK(sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE));
+    CHECK(unipc_pipe_writer_close(writer) == 0);
+}
+
+/* From now on pwritev2(2) has no flag against SIGPIPE, as before Linux 6.18. */
+static void be_on_an_older_kernel(void) {
+    struct sock_filter steps[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pwritev2, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EOPNOTSUPP),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = {sizeof steps / sizeof steps[0], steps};
+    CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) SKIP("no seccomp filter can be set here");
+}
+
+TEST(a_broken_pipe_never_kills_a_host_on_an_older_kernel) {
+    unipc_pipe_reader *reader;
+    unipc_pipe_writer *writer;
+    sigset_t blocked, pending;
+    be_on_an_older_kernel();
+    CHECK(unipc_pipe_create(&reader, &writer) == 0);
+    CHECK(unipc_pipe_write(writer, "x", 1, UNIPC_FOREVER) == 1 && unipc_pipe_reader_close(reader) == 0);
+    FAILS(unipc_pipe_write(writer, "x", 1, UNIPC_FOREVER), EPIPE, "pipe");
+    FAILS(unipc_pipe_write(writer, "x", 1, UNIPC_SECONDS(1)), EPIPE, "pipe");
+    CHECK(sigprocmask(SIG_SETMASK, NULL, &blocked) == 0 && !sigismember(&blocked, SIGPIPE));
+    CHECK(sigpending(&pending) == 0 && !sigismember(&pending, SIGPIPE));
     CHECK(unipc_pipe_writer_close(writer) == 0);
 }
 
@@ -220,6 +252,11 @@ TEST(no_call_is_a_cancellation_point) {
     CHECK(pthread_create(&thread, NULL, uses_everything_while_cancelled, names) == 0);
     CHECK(pthread_join(thread, &result) == 0);
     CHECK(outcome == 1 && result == PTHREAD_CANCELED);
+}
+
+TEST(no_call_is_a_cancellation_point_on_an_older_kernel) {
+    be_on_an_older_kernel();
+    no_call_is_a_cancellation_point();
 }
 
 /* ---- fork */
