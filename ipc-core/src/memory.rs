@@ -414,6 +414,9 @@ impl Memory {
             }
             _ => {}
         }
+        if self.file.is_none() && self.protection() != Protection::ReadWrite {
+            return refuse(libc::EACCES, "its protection forbids it; see protect");
+        }
         let before = self.mapping.len();
         let object = self.object.clone();
         let file = self.file.as_ref().map(AsFd::as_fd);
@@ -428,7 +431,18 @@ impl Memory {
                 fs::set_size(file, size).map_err(|errno| errno.of(operation, &object))?;
             }
         }
-        mapping.resize(size).map_err(|errno| errno.of(operation, &object))
+        mapping.resize(size).map_err(|errno| {
+            if let Some(file) = file {
+                let _ = fs::set_size(file, before);
+            }
+            errno.of(operation, &object)
+        })?;
+        if file.is_none() && size > before {
+            // The rest of the last page may hold what stood there before it was shorter.
+            let rest = (size - before).min(before.next_multiple_of(map::PAGE_MAX) - before);
+            mapping.write(before, &vec![0; rest]).map_err(|errno| errno.of(operation, &object))?;
+        }
+        Ok(())
     }
 
     /// Changes what this process may do with the bytes. [mprotect(2)](https://man7.org/linux/man-pages/man2/mprotect.2.html).

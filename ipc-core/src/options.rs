@@ -63,15 +63,17 @@ impl Mode {
 }
 
 /// Opens what is there or creates it, and tells which: between the two attempts others may create
-/// or remove the object, so each failure that says so is tried anew.
+/// or remove the object, so each failure that says so is tried anew; not for ever, because a dangling
+/// symbolic link both does not exist and does.
 pub(crate) fn open_or_create<T>(open: impl Fn() -> Result<T>, create: impl Fn() -> Result<T>) -> Result<(T, Opened)> {
+    let mut attempts = 1000;
     loop {
         match open() {
             Err(error) if error.errno() == libc::ENOENT => {}
             done => return done.map(|object| (object, Opened::Existing)),
         }
         match create() {
-            Err(error) if error.errno() == libc::EEXIST => {}
+            Err(error) if error.errno() == libc::EEXIST && attempts > 0 => attempts -= 1,
             done => return done.map(|object| (object, Opened::Created)),
         }
     }

@@ -152,7 +152,7 @@ impl fmt::Debug for PipeEnd {
 
 impl PipeReader {
     pub(crate) fn new(fd: OwnedFd, object: Object) -> PipeReader {
-        PipeReader(PipeEnd { end: End::new(fd), object })
+        PipeReader(PipeEnd { end: End::reader(fd), object })
     }
 
     /// Takes over a descriptor, for one that was inherited across exec.
@@ -324,7 +324,7 @@ impl PipeReader {
 
 impl PipeWriter {
     pub(crate) fn new(fd: OwnedFd, object: Object) -> PipeWriter {
-        PipeWriter(PipeEnd { end: End::new(fd), object })
+        PipeWriter(PipeEnd { end: End::writer(fd), object })
     }
 
     /// Takes over a descriptor, for one that was inherited across exec.

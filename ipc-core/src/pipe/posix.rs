@@ -19,7 +19,11 @@ pub(crate) struct End {
 }
 
 impl End {
-    pub fn new(fd: OwnedFd) -> End {
+    pub fn reader(fd: OwnedFd) -> End {
+        End { fd, twin: OnceLock::new(), guard: false }
+    }
+
+    pub fn writer(fd: OwnedFd) -> End {
         End { fd, twin: OnceLock::new(), guard: signal::sigpipe_is_fatal() }
     }
 

@@ -95,10 +95,29 @@ pub fn set_size(fd: BorrowedFd<'_>, size: usize) -> Result<()> {
 }
 
 /// posix_fallocate(3): reserves the first `size` bytes, so that touching them later cannot fail.
+///
+/// A signal makes it undo what it did; where signals keep coming it gets ahead in small pieces.
 pub fn reserve(fd: BorrowedFd<'_>, size: usize) -> Result<()> {
-    let size = libc::off_t::try_from(size).map_err(|_| Errno(libc::EFBIG))?;
+    const PIECE: usize = 1 << 20;
+    match allocate(fd, 0, size) {
+        Err(Errno(libc::EINTR)) => {}
+        done => return done,
+    }
+    for offset in (0..size).step_by(PIECE) {
+        loop {
+            match allocate(fd, offset, PIECE.min(size - offset)) {
+                Err(Errno(libc::EINTR)) => {}
+                done => break done,
+            }
+        }?;
+    }
+    Ok(())
+}
+
+fn allocate(fd: BorrowedFd<'_>, offset: usize, len: usize) -> Result<()> {
+    let bytes = |number| libc::off_t::try_from(number).map_err(|_| Errno(libc::EFBIG));
     // SAFETY: no memory is involved.
-    match unsafe { libc::posix_fallocate(fd.as_raw_fd(), 0, size) } {
+    match unsafe { libc::posix_fallocate(fd.as_raw_fd(), bytes(offset)?, bytes(len)?) } {
         0 => Ok(()),
         errno => Err(Errno(errno)),
     }
@@ -144,13 +163,20 @@ pub fn seals(fd: BorrowedFd<'_>) -> Result<u32> {
     check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GET_SEALS) }.into()).map(|seals| seals as u32)
 }
 
-/// A name in the directory of `path` that nobody has yet.
-fn draft_name(path: &CStr) -> CString {
+/// Makes something under a name in the directory of `path` that nobody has yet.
+fn make_draft<T>(path: &CStr, make: impl Fn(&CStr) -> Result<T>) -> Result<(T, Temporary)> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let bytes = path.to_bytes();
     let directory = &bytes[..bytes.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1)];
-    let own = format!(".unipc-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-    CString::new([directory, own.as_bytes()].concat()).expect("no part has a NUL")
+    loop {
+        let own = format!(".unipc-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let name = CString::new([directory, own.as_bytes()].concat()).expect("no part has a NUL");
+        match make(&name) {
+            // Left by a process of this number that was killed, or made by one in another PID namespace.
+            Err(Errno(libc::EEXIST)) => {}
+            outcome => return outcome.map(|object| (object, Temporary(name))),
+        }
+    }
 }
 
 /// A file that is made ready first and gets its name last, so that nobody ever opens it half made.
@@ -172,9 +198,9 @@ impl Draft {
         match open(&directory, libc::O_TMPFILE | libc::O_RDWR, mode) {
             Ok(fd) => Ok(Draft { fd, temporary: None }),
             Err(Errno(libc::EOPNOTSUPP | libc::EISDIR)) => {
-                let name = draft_name(path);
-                let fd = open(&name, libc::O_CREAT | libc::O_EXCL | libc::O_RDWR | libc::O_NOFOLLOW, mode)?;
-                Ok(Draft { fd, temporary: Some(Temporary(name)) })
+                let flags = libc::O_CREAT | libc::O_EXCL | libc::O_RDWR | libc::O_NOFOLLOW;
+                let (fd, temporary) = make_draft(path, |name| open(name, flags, mode))?;
+                Ok(Draft { fd, temporary: Some(temporary) })
             }
             Err(errno) => Err(errno),
         }
@@ -182,11 +208,9 @@ impl Draft {
 
     /// A FIFO in the directory of `path`, which nobody may open yet: its mode is 0.
     pub fn fifo(path: &CStr) -> Result<Draft> {
-        let name = draft_name(path);
-        mkfifo(&name, 0)?;
-        let name = Temporary(name);
-        let fd = open(&name.0, libc::O_PATH | libc::O_NOFOLLOW, 0)?;
-        Ok(Draft { fd, temporary: Some(name) })
+        let ((), temporary) = make_draft(path, |name| mkfifo(name, 0))?;
+        let fd = open(&temporary.0, libc::O_PATH | libc::O_NOFOLLOW, 0)?;
+        Ok(Draft { fd, temporary: Some(temporary) })
     }
 
     pub fn fd(&self) -> BorrowedFd<'_> {

@@ -20,6 +20,9 @@ unsafe impl Send for Mapping {}
 // SAFETY: as above.
 unsafe impl Sync for Mapping {}
 
+/// No page of Linux is larger, huge ones apart.
+pub const PAGE_MAX: usize = 65536;
+
 pub const NONE: i32 = libc::PROT_NONE;
 pub const READ: i32 = libc::PROT_READ;
 pub const READ_WRITE: i32 = libc::PROT_READ | libc::PROT_WRITE;

@@ -37,6 +37,18 @@ crate::promises! {
         assert_eq!(names, ["fifo"]);
     }
 
+    fn a_name_left_by_a_killed_process_is_in_nobodys_way() {
+        let scratch = Scratch::new();
+        std::fs::create_dir(scratch.path()).unwrap();
+        for number in 0..50 {
+            let left = scratch.path().join(format!(".unipc-{}-{number}", std::process::id()));
+            std::fs::write(left, "").unwrap();
+        }
+        let made = Fifo::options().exact_mode(0o600).create(scratch.path().join("fifo"));
+        std::fs::remove_dir_all(scratch.path()).unwrap();
+        made.unwrap();
+    }
+
     fn a_path_that_is_no_fifo_is_refused() {
         let scratch = Scratch::new();
         std::fs::write(scratch.path(), "a file").unwrap();

@@ -1,4 +1,4 @@
-use crate::common::{Scratch, errno, mode_of, umask};
+use crate::common::{Scratch, errno, interrupted, mode_of, umask};
 use std::os::fd::AsRawFd;
 use unipc::memory::{Protection, Seals, Sharing};
 use unipc::{Memory, Opened, Semaphore};
@@ -147,12 +147,25 @@ crate::promises! {
         assert_eq!(errno(Memory::options().size(1).create_file("/no/such/directory/file")), libc::ENOENT);
     }
 
+    fn a_dangling_symbolic_link_is_refused_and_not_tried_for_ever() {
+        let scratch = Scratch::new();
+        std::os::unix::fs::symlink("/no/such/file", scratch.path()).unwrap();
+        assert_eq!(errno(Memory::options().size(1).open_or_create_file(scratch.path())), libc::EEXIST);
+        assert_eq!(errno(unipc::Fifo::options().open_or_create(scratch.path())), libc::EEXIST);
+    }
+
     fn a_symbolic_link_under_a_name_is_not_followed() {
         let scratch = Scratch::new();
         let link = format!("/dev/shm{}", scratch.name());
         std::os::unix::fs::symlink("/etc/passwd", &link).unwrap();
         assert_eq!(errno(Memory::open(scratch.name())), libc::ELOOP);
         assert_eq!(errno(Memory::create(scratch.name(), 1)), libc::EEXIST);
+    }
+
+    fn signals_that_keep_coming_do_not_keep_memory_from_being_made() {
+        let scratch = Scratch::new();
+        let memory = interrupted(|| Memory::create(scratch.name(), 256 << 20).unwrap());
+        assert_eq!(memory.len(), 256 << 20);
     }
 
     fn resizing_keeps_what_was_there_and_gives_zeroes() {
@@ -186,6 +199,17 @@ crate::promises! {
         let mut mine = Memory::options().size(100).sharing(Sharing::Private).anonymous().unwrap();
         mine.resize(100_000).unwrap();
         mine.write_at(99_999, b"x").unwrap();
+    }
+
+    fn what_was_cut_off_comes_back_as_zeroes() {
+        let mut mine = Memory::options().size(5000).sharing(Sharing::Private).anonymous().unwrap();
+        mine.write_at(0, &[9; 5000]).unwrap();
+        mine.resize(10).unwrap();
+        mine.resize(20_000).unwrap();
+        assert_eq!(read(&mine, 0, 10), [9; 10]);
+        assert_eq!(read(&mine, 10, 19_990), vec![0; 19_990]);
+        mine.protect(Protection::Read).unwrap();
+        assert_eq!(errno(mine.resize(30_000)), libc::EACCES);
     }
 
     fn memory_in_which_a_semaphore_lives_keeps_its_place() {
