@@ -140,7 +140,10 @@ pub unsafe extern "C" fn unipc_pipe_read_full(
 
 /// Writes `length` bytes and waits for room. With UNIPC_FOREVER all of them go, unless a signal
 /// handler runs meanwhile; otherwise as many as there is room for, but up to UNIPC_PIPE_ATOMIC bytes
-/// always whole or not at all. That nobody reads is the error EPIPE, and no SIGPIPE.
+/// always whole or not at all.
+///
+/// That nobody reads is the error EPIPE, and no SIGPIPE where that would end the program. One that
+/// ignores or handles SIGPIPE when the end is made is relied upon to go on doing so.
 ///
 /// - Ownership: `data` stays the caller's and is copied; NULL if `length` is 0.
 /// - Blocking: up to `timeout` nanoseconds on the monotonic clock; UNIPC_FOREVER; 0: not at all.

@@ -93,13 +93,23 @@ TEST(the_longest_timeout_is_as_good_as_none) {
 }
 
 TEST(a_wait_is_ended_by_a_signal_handler) {
+    unipc_pipe_reader *other_reader;
+    unipc_pipe_writer *other_writer;
     make();
+    CHECK(unipc_pipe_create(&other_reader, &other_writer) == 0);
     be_interrupted();
     FAILS(unipc_pipe_read(reader, buffer, 1, UNIPC_FOREVER), EINTR, "signal handler");
     FAILS(unipc_pipe_read(reader, buffer, 1, UNIPC_SECONDS(50)), EINTR, "signal handler");
+    FAILS(unipc_pipe_read_full(reader, buffer, 1, UNIPC_FOREVER, NULL), EINTR, "signal handler");
+    FAILS(unipc_pipe_splice_to(reader, unipc_pipe_writer_fd(other_writer), 1, UNIPC_FOREVER), EINTR, "signal handler");
+    FAILS(unipc_pipe_splice_from(writer, unipc_pipe_reader_fd(other_reader), 1, UNIPC_FOREVER), EINTR, "signal handler");
+    FAILS(unipc_pipe_tee(reader, other_writer, 1, UNIPC_FOREVER), EINTR, "signal handler");
     fill();
     FAILS(unipc_pipe_write(writer, "x", 1, UNIPC_FOREVER), EINTR, "signal handler");
     FAILS(unipc_pipe_write(writer, "x", 1, UNIPC_SECONDS(50)), EINTR, "signal handler");
+    FAILS(unipc_pipe_write_full(writer, "x", 1, UNIPC_FOREVER, NULL), EINTR, "signal handler");
+    FAILS(unipc_pipe_vmsplice(writer, buffer, 1, UNIPC_FOREVER), EINTR, "signal handler");
+    CHECK(unipc_pipe_reader_close(other_reader) == 0 && unipc_pipe_writer_close(other_writer) == 0);
     close_both();
 }
 
