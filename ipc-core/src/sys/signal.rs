@@ -1,9 +1,12 @@
 //! SIGPIPE: a write that nobody can read is to be an error, whatever the host has set.
 
-use super::Result;
+use super::{Result, syscall};
 use crate::error::Errno;
 use std::mem::MaybeUninit;
 use std::ptr;
+
+/// Bytes of the kernel's own signal set, of which libc's is the beginning.
+const KERNEL_SET: usize = 8;
 
 /// Whether SIGPIPE would end this process: its disposition is the default one.
 pub fn sigpipe_is_fatal() -> bool {
@@ -42,8 +45,8 @@ pub fn without_sigpipe<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
     if matches!(outcome, Err(Errno(libc::EPIPE))) && !was_pending {
         let at_once = super::clock::timespec(std::time::Duration::ZERO);
         // SAFETY: valid set and timespec; no information about the signal is asked for.
-        while unsafe { libc::sigtimedwait(&raw const sigpipe, ptr::null_mut(), &raw const at_once) } == -1
-            && Errno::last() == Errno(libc::EINTR)
+        while unsafe { syscall!(SYS_rt_sigtimedwait, &raw const sigpipe, 0, &raw const at_once, KERNEL_SET) }
+            == Err(Errno(libc::EINTR))
         {}
     }
     // SAFETY: `before` was filled in by the first call.
