@@ -1,14 +1,11 @@
-//! How Python's values become Rust's: words, whole numbers, descriptors and buffers.
+//! How Python's values become Rust's: words, whole numbers, modes, paths and descriptors.
 
-use pyo3::buffer::PyUntypedBuffer;
-use pyo3::exceptions::{PyBufferError, PyOverflowError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
 use std::fmt::Display;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
-use std::ptr::NonNull;
 
 /// A value that Python names by a word, such as `access="read-only"`.
 pub trait Word: Copy + PartialEq + 'static {
@@ -109,83 +106,4 @@ pub fn descriptor<'a>(object: &'a Bound<'_, PyAny>) -> PyResult<BorrowedFd<'a>> 
     // SAFETY: as long as the caller of Python keeps it open, which lies in his hands as with `os`:
     // a closed number is an EBADF.
     Ok(unsafe { BorrowedFd::borrow_raw(fd) })
-}
-
-/// The bytes of a bytes-like object, to be read where they stand.
-pub enum Input<'a, 'py> {
-    Bytes(Borrowed<'a, 'py, PyBytes>),
-    Buffer(PyUntypedBuffer),
-}
-
-impl<'a, 'py> FromPyObject<'a, 'py> for Input<'a, 'py> {
-    type Error = PyErr;
-
-    #[inline]
-    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
-        if let Ok(bytes) = object.cast::<PyBytes>() {
-            return Ok(Input::Bytes(bytes));
-        }
-        contiguous(object, "a bytes-like object is required").map(Input::Buffer)
-    }
-}
-
-impl Input<'_, '_> {
-    /// The bytes. They never move while `self` lives, and those of `bytes` never change.
-    ///
-    /// What stands in another buffer may be changed meanwhile by a thread or, in shared memory, by a
-    /// process. The core does not look at the bytes that it is given to send or to write: the kernel
-    /// does, or an assembly copy, so the worst is that the other side gets a mixture.
-    #[inline]
-    pub fn as_slice(&self) -> &[u8] {
-        match self {
-            Input::Bytes(bytes) => bytes.as_bytes(),
-            // SAFETY: the export pins `len_bytes` bytes at `buf_ptr` until it is released, by `Drop`;
-            // who may change them, and why that does no harm, stands above.
-            Input::Buffer(buffer) => unsafe { std::slice::from_raw_parts(start(buffer).as_ptr(), buffer.len_bytes()) },
-        }
-    }
-}
-
-/// A writable bytes-like object, to be filled where it stands.
-pub struct Output(PyUntypedBuffer);
-
-impl<'a, 'py> FromPyObject<'a, 'py> for Output {
-    type Error = PyErr;
-
-    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
-        let buffer = contiguous(object, "a writable bytes-like object is required")?;
-        if buffer.readonly() {
-            let class = object.get_type().name()?;
-            return Err(PyTypeError::new_err(format!("a writable bytes-like object is required, not '{class}'")));
-        }
-        Ok(Output(buffer))
-    }
-}
-
-impl Output {
-    /// The bytes, to be overwritten; what is true of [`Input::as_slice`] is true here.
-    pub fn as_mut_slice(&mut self) -> &mut [u8] {
-        // SAFETY: as in `Input::as_slice`; the exporter said that the bytes may be written.
-        unsafe { std::slice::from_raw_parts_mut(start(&self.0).as_ptr(), self.0.len_bytes()) }
-    }
-}
-
-fn contiguous(object: Borrowed<'_, '_, PyAny>, wanted: &str) -> PyResult<PyUntypedBuffer> {
-    let buffer = PyUntypedBuffer::get(&object).map_err(|error| {
-        if error.is_instance_of::<PyTypeError>(object.py()) {
-            let class = object.get_type().name().map_or_else(|_| "?".into(), |name| name.to_string());
-            return PyTypeError::new_err(format!("{wanted}, not '{class}'"));
-        }
-        error
-    })?;
-    if buffer.is_c_contiguous() {
-        Ok(buffer)
-    } else {
-        Err(PyBufferError::new_err("the buffer is not contiguous; copy it with bytes() first"))
-    }
-}
-
-/// Where a buffer begins; an empty one may have no address.
-fn start(buffer: &PyUntypedBuffer) -> NonNull<u8> {
-    NonNull::new(buffer.buf_ptr().cast()).unwrap_or(NonNull::dangling())
 }

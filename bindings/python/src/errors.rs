@@ -20,17 +20,17 @@ pub fn raise(error: unipc::Error) -> PyErr {
     }
 }
 
-/// As [`raise`], for a call that moves many things: `transferred` says how far it came, and `partial`
-/// has the bytes, if they were read, so that nothing is lost.
+/// Tells with `error` how far a call came that moves many things: `transferred`, and `partial`, the
+/// bytes, if they were read. So nothing is lost, also when a signal handler ended the call.
 #[cold]
-pub fn raise_after(py: Python<'_>, error: unipc::Error, transferred: usize, partial: Option<&[u8]>) -> PyErr {
-    let error = raise(error);
+pub fn after(py: Python<'_>, error: PyErr, transferred: usize, partial: Option<&[u8]>) -> PyErr {
     let value = error.value(py);
-    let told = value.setattr(intern!(py, "transferred"), transferred).and_then(|()| match partial {
-        Some(bytes) => value.setattr(intern!(py, "partial"), PyBytes::new(py, bytes)),
-        None => Ok(()),
-    });
-    told.err().unwrap_or(error)
+    // An exception of the user's own class may refuse attributes; it is more important than they are.
+    let _ = value.setattr(intern!(py, "transferred"), transferred);
+    if let Some(bytes) = partial {
+        let _ = value.setattr(intern!(py, "partial"), PyBytes::new(py, bytes));
+    }
+    error
 }
 
 /// As the core's own ERANGE, for a range that is judged before there is a buffer of its size.
@@ -38,7 +38,8 @@ pub fn raise_after(py: Python<'_>, error: unipc::Error, transferred: usize, part
 pub fn raise_range(operation: &str, memory: &unipc::Memory, offset: usize, size: usize) -> PyErr {
     let name = memory.name();
     let (object, len) = (name.unwrap_or("anonymous memory"), memory.len());
-    let sentence = format!("{operation} memory {object}: {size} bytes at offset {offset} do not lie within its {len} bytes");
+    let sentence =
+        format!("{operation} memory {object}: {size} bytes at offset {offset} do not lie within its {len} bytes");
     match name {
         Some(name) => PyOSError::new_err((ERANGE, sentence, name.to_owned())),
         None => PyOSError::new_err((ERANGE, sentence)),

@@ -84,7 +84,11 @@ impl Fifo {
     /// and open() raise, except that it is there or is not.
     #[staticmethod]
     #[pyo3(signature = (path, *, mode = None, exact_mode = None))]
-    fn open_or_create(path: PathBuf, mode: Option<Whole<u32>>, exact_mode: Option<Whole<u32>>) -> PyResult<(Fifo, bool)> {
+    fn open_or_create(
+        path: PathBuf,
+        mode: Option<Whole<u32>>,
+        exact_mode: Option<Whole<u32>>,
+    ) -> PyResult<(Fifo, bool)> {
         let (fifo, did) = options(mode, exact_mode)?.open_or_create(path).map_err(raise)?;
         Ok((Fifo::wrap(fifo)?, did == Opened::Created))
     }

@@ -2,7 +2,9 @@
 //! calls mean, and what they refuse, is the core's affair.
 
 #![allow(clippy::needless_pass_by_value)] // the macros of pyo3 hand arguments over by value
+#![allow(clippy::inline_always)] // each return behind a system call costs some 10 ns
 
+mod buffer;
 mod convert;
 mod errors;
 mod handle;
@@ -14,7 +16,6 @@ mod memory;
 mod pipe;
 mod queue;
 mod semaphore;
-
 
 /// The compiled half of unipc; import unipc instead.
 #[pyo3::pymodule(gil_used = false)]

@@ -1,6 +1,7 @@
 //! Shared memory, and the buffer that it is to Python.
 
-use crate::convert::{Input, Mode, Whole, Word, absolute};
+use crate::buffer::Input;
+use crate::convert::{Mode, Whole, Word, absolute};
 use crate::errors::{raise, raise_range};
 use crate::handle::{self, Handle, Object, Open, Owner};
 use crate::pipe::{for_a_child, from_the_parent, take_over};
@@ -90,7 +91,10 @@ impl Memory {
     }
 
     /// Changes what others must not be looking at meanwhile.
-    fn change(slf: &Bound<'_, Self>, change: impl FnOnce(&mut unipc::Memory) -> unipc::Result<()> + Send) -> PyResult<()> {
+    fn change(
+        slf: &Bound<'_, Self>,
+        change: impl FnOnce(&mut unipc::Memory) -> unipc::Result<()> + Send,
+    ) -> PyResult<()> {
         let views = &slf.get().views;
         let changed = slf.slot(|slot| match slot {
             None => Ok(None),
@@ -297,7 +301,11 @@ impl Memory {
     /// Raises OSError (ERANGE) if they do not lie inside, PermissionError if the protection forbids
     /// it.
     #[pyo3(signature = (offset = Whole(0), size = None), text_signature = "($self, offset=0, size=None)")]
-    fn read<'py>(slf: &Bound<'py, Self>, offset: Whole<usize>, size: Option<Whole<usize>>) -> PyResult<Bound<'py, PyBytes>> {
+    fn read<'py>(
+        slf: &Bound<'py, Self>,
+        offset: Whole<usize>,
+        size: Option<Whole<usize>>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
         let size = span("read from", &*slf.shared()?, offset.0, size.map(|size| size.0))?;
         PyBytes::new_with(slf.py(), size, |bytes| slf.run(|memory| memory.read_at(offset.0, bytes)))
     }
@@ -356,7 +364,10 @@ impl Memory {
     /// shared mapping can write it), EINVAL (no memfd). See F_ADD_SEALS in fcntl(2).
     fn seal(slf: &Bound<'_, Self>, seals: Whole<u32>) -> PyResult<()> {
         let Some(seals) = Seals::from_bits(seals.0) else {
-            return Err(PyValueError::new_err(format!("seals must be a combination of unipc.Seal, not {:#x}", seals.0)));
+            return Err(PyValueError::new_err(format!(
+                "seals must be a combination of unipc.Seal, not {:#x}",
+                seals.0
+            )));
         };
         slf.run(|memory| memory.seal(seals))
     }

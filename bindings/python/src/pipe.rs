@@ -1,10 +1,11 @@
 //! Pipes: `pipe()`, `duplex()`, and the two ends.
 
-use crate::convert::{Input, Output, Whole, Word, descriptor};
-use crate::errors::{raise, raise_after};
+use crate::buffer::{Input, Output};
+use crate::convert::{Whole, Word, descriptor};
+use crate::errors::{after, raise};
 use crate::handle::{self, Handle, Object, Open, Owner};
 use crate::memory::{Memory, span};
-use crate::wait::{Limit, Sleep, is_brief, outcome, wait};
+use crate::wait::{Limit, Sleep, is_brief, wait};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
@@ -302,9 +303,9 @@ impl PipeReader {
     /// ``b""`` is the end of file. A negative ``size``, the default, reads until then; a single
     /// read never returns more than 1 MiB. ``timeout`` is in seconds: None waits for ever, 0 raises
     /// BlockingIOError if nothing is there, and a longer one raises TimeoutError when it is over
-    /// (for the whole call; the exception's ``partial`` has the bytes that were read by then). A
-    /// signal handler runs at once: if it raises, so does this call, and if it returns, the wait
-    /// goes on for the rest of the time. See read(2).
+    /// for the whole call. A signal handler runs at once: if it raises, so does this call, and if it
+    /// returns, the wait goes on for the rest of the time. An exception that ends reading to the end
+    /// of file has the bytes that were read by then as ``partial``. See read(2).
     #[pyo3(signature = (size = -1, *, timeout = None), text_signature = "($self, size=-1, *, timeout=None)")]
     #[inline(always)]
     fn read<'py>(slf: &Bound<'py, Self>, size: isize, timeout: Option<f64>) -> PyResult<Bound<'py, PyBytes>> {
@@ -333,11 +334,15 @@ impl PipeReader {
 
     /// Reads exactly ``size`` bytes, in as many pieces as they come; fewer only at the end of file.
     ///
-    /// ``timeout``, in seconds, is for the whole call. An OSError that ends it early has the bytes
-    /// read by then as ``partial`` and their number as ``transferred``. Otherwise waits and raises
-    /// as read() does.
+    /// ``timeout``, in seconds, is for the whole call. An exception that ends it early, a signal
+    /// handler's own too, has the bytes read by then as ``partial`` and their number as
+    /// ``transferred``. Otherwise waits and raises as read() does.
     #[pyo3(signature = (size, *, timeout = None))]
-    fn read_full<'py>(slf: &Bound<'py, Self>, size: Whole<usize>, timeout: Option<f64>) -> PyResult<Bound<'py, PyBytes>> {
+    fn read_full<'py>(
+        slf: &Bound<'py, Self>,
+        size: Whole<usize>,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
         fill(slf, Some(size.0), timeout)
     }
 
@@ -355,7 +360,12 @@ impl PipeReader {
     /// read(). Raises OSError (EINVAL) if ``to`` cannot be spliced to, such as a file opened for
     /// appending. See splice(2).
     #[pyo3(signature = (to, size, *, timeout = None))]
-    fn splice_to(slf: &Bound<'_, Self>, to: &Bound<'_, PyAny>, size: Whole<usize>, timeout: Option<f64>) -> PyResult<usize> {
+    fn splice_to(
+        slf: &Bound<'_, Self>,
+        to: &Bound<'_, PyAny>,
+        size: Whole<usize>,
+        timeout: Option<f64>,
+    ) -> PyResult<usize> {
         let to = descriptor(to)?;
         move_bytes(slf.as_super(), timeout, |end, until| end.reader().splice_to(to, size.0, until))
     }
@@ -366,7 +376,12 @@ impl PipeReader {
     /// Waits while this pipe is empty or ``to`` is full; ``timeout`` is in seconds as in read().
     /// Raises OSError (EINVAL) if both are the same pipe. See tee(2).
     #[pyo3(signature = (to, size, *, timeout = None))]
-    fn tee(slf: &Bound<'_, Self>, to: &Bound<'_, PipeWriter>, size: Whole<usize>, timeout: Option<f64>) -> PyResult<usize> {
+    fn tee(
+        slf: &Bound<'_, Self>,
+        to: &Bound<'_, PipeWriter>,
+        size: Whole<usize>,
+        timeout: Option<f64>,
+    ) -> PyResult<usize> {
         let to = to.as_super().shared()?;
         move_bytes(slf.as_super(), timeout, |end, until| end.reader().tee(to.writer(), size.0, until))
     }
@@ -385,12 +400,16 @@ fn read(reader: &Bound<'_, PipeReader>, limit: Limit, buf: &mut [u8]) -> PyResul
 }
 
 /// Reads `size` bytes, or all, up to the end of file; on failure the bytes go with the exception.
-fn fill<'py>(reader: &Bound<'py, PipeReader>, size: Option<usize>, timeout: Option<f64>) -> PyResult<Bound<'py, PyBytes>> {
+fn fill<'py>(
+    reader: &Bound<'py, PipeReader>,
+    size: Option<usize>,
+    timeout: Option<f64>,
+) -> PyResult<Bound<'py, PyBytes>> {
     let limit = Limit::timeout(timeout)?;
     let mut bytes = Vec::new();
     let mut chunk = vec![0; size.unwrap_or(CHUNK).min(CHUNK)];
     let brief = size.is_some_and(is_brief);
-    let read = outcome(reader.as_super(), limit, Sleep::Monotonic, brief, |end, until| {
+    let filled = wait(reader.as_super(), limit, Sleep::Monotonic, brief, |end, until| {
         while size.is_none_or(|size| bytes.len() < size) {
             let room = size.map_or(CHUNK, |size| size - bytes.len()).min(chunk.len());
             match end.reader().read_by(&mut chunk[..room], until)? {
@@ -400,9 +419,9 @@ fn fill<'py>(reader: &Bound<'py, PipeReader>, size: Option<usize>, timeout: Opti
         }
         Ok(())
     });
-    match read? {
+    match filled {
         Ok(()) => Ok(PyBytes::new(reader.py(), &bytes)),
-        Err(error) => Err(raise_after(reader.py(), *error, bytes.len(), Some(&bytes))),
+        Err(error) => Err(after(reader.py(), error, bytes.len(), Some(&bytes))),
     }
 }
 
@@ -460,21 +479,24 @@ impl PipeWriter {
     #[inline(always)]
     fn write(slf: &Bound<'_, Self>, data: Input<'_, '_>, timeout: Option<f64>) -> PyResult<usize> {
         let (limit, data) = (Limit::timeout(timeout)?, data.as_slice());
-        wait(slf.as_super(), limit, Sleep::Monotonic, is_brief(data.len()), |end, until| end.writer().write_by(data, until))
+        wait(slf.as_super(), limit, Sleep::Monotonic, is_brief(data.len()), |end, until| {
+            end.writer().write_by(data, until)
+        })
     }
 
     /// Writes all of ``data``, any contiguous buffer, in as many pieces as it takes.
     ///
-    /// ``timeout``, in seconds, is for the whole call. An OSError that ends it early says in
-    /// ``transferred`` how many bytes went. Otherwise waits and raises as write() does.
+    /// ``timeout``, in seconds, is for the whole call. An exception that ends it early, a signal
+    /// handler's own too, says in ``transferred`` how many bytes went. Otherwise waits and raises as
+    /// write() does.
     #[pyo3(signature = (data, *, timeout = None))]
     fn write_full(slf: &Bound<'_, Self>, data: Input<'_, '_>, timeout: Option<f64>) -> PyResult<()> {
         let (limit, data) = (Limit::timeout(timeout)?, data.as_slice());
         let mut done = 0;
-        outcome(slf.as_super(), limit, Sleep::Monotonic, is_brief(data.len()), |end, until| {
+        wait(slf.as_super(), limit, Sleep::Monotonic, is_brief(data.len()), |end, until| {
             end.writer().write_full(&data[done..], until).inspect_err(|error| done += error.transferred())
-        })?
-        .map_err(|error| raise_after(slf.py(), *error, done, None))
+        })
+        .map_err(|error| after(slf.py(), error, done, None))
     }
 
     /// Moves up to ``size`` bytes from a file, pipe or socket into the pipe and returns the count; 0
@@ -484,7 +506,12 @@ impl PipeWriter {
     /// advances. ``source`` is a descriptor number or has a fileno(). ``timeout`` is in seconds as
     /// in write(). Raises OSError (EINVAL) if ``source`` cannot be spliced from. See splice(2).
     #[pyo3(signature = (source, size, *, timeout = None))]
-    fn splice_from(slf: &Bound<'_, Self>, source: &Bound<'_, PyAny>, size: Whole<usize>, timeout: Option<f64>) -> PyResult<usize> {
+    fn splice_from(
+        slf: &Bound<'_, Self>,
+        source: &Bound<'_, PyAny>,
+        size: Whole<usize>,
+        timeout: Option<f64>,
+    ) -> PyResult<usize> {
         let source = descriptor(source)?;
         move_bytes(slf.as_super(), timeout, |end, until| end.writer().splice_from(source, size.0, until))
     }
@@ -554,7 +581,12 @@ impl Duplex {
 
     /// Reads as PipeReader.read_full() does.
     #[pyo3(signature = (size, *, timeout = None))]
-    fn read_full<'py>(&self, py: Python<'py>, size: Whole<usize>, timeout: Option<f64>) -> PyResult<Bound<'py, PyBytes>> {
+    fn read_full<'py>(
+        &self,
+        py: Python<'py>,
+        size: Whole<usize>,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
         PipeReader::read_full(self.reader.bind(py), size, timeout)
     }
 
@@ -609,7 +641,8 @@ impl Duplex {
 
 impl Word for Stdio {
     const WHAT: &'static str = "stream";
-    const WORDS: &'static [(&'static str, Self)] = &[("stdin", Stdio::In), ("stdout", Stdio::Out), ("stderr", Stdio::Err)];
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("stdin", Stdio::In), ("stdout", Stdio::Out), ("stderr", Stdio::Err)];
 }
 
 /// A standard stream that PipeEnd.redirect() changed.

@@ -1,6 +1,7 @@
 //! Message queues.
 
-use crate::convert::{Input, Mode, Output, Whole, Word, engine};
+use crate::buffer::{Input, Output};
+use crate::convert::{Mode, Whole, Word, engine};
 use crate::errors::raise;
 use crate::handle::{self, Handle, Object, Open, Owner};
 use crate::record::Record;
@@ -12,6 +13,9 @@ use pyo3::types::{PyBytes, PyTuple};
 use std::os::fd::{AsRawFd, RawFd};
 use unipc::queue::{QueueOptions, Received};
 use unipc::{Access, Opened};
+
+/// Up to so many bytes are received on the stack, without an allocation of their own.
+const FEW: usize = 256;
 
 static MESSAGE: Record<2> = Record::new("Message");
 static ATTRIBUTES: Record<4> = Record::new("QueueAttributes");
@@ -87,7 +91,8 @@ impl Options {
     }
 }
 
-fn receive(queue: &Bound<'_, Queue>, limit: Limit, buffer: &mut [u8]) -> PyResult<Received> {
+#[inline(always)]
+fn receive_into(queue: &Bound<'_, Queue>, limit: Limit, buffer: &mut [u8]) -> PyResult<Received> {
     let brief = is_brief(queue.get().message_size);
     wait(queue, limit, Sleep::Realtime, brief, |queue, until| queue.receive_into_by(buffer, until))
 }
@@ -178,7 +183,13 @@ impl Queue {
     /// returns, the wait goes on for the rest of the time. Raises OSError: EMSGSIZE (longer than
     /// message_size), EINVAL (priority), EBADF (opened for receiving only). See mq_send(3).
     #[pyo3(signature = (data, priority = Whole(0), *, timeout = None, deadline = None), text_signature = "($self, data, priority=0, *, timeout=None, deadline=None)")]
-    fn send(slf: &Bound<'_, Self>, data: Input<'_, '_>, priority: Whole<u32>, timeout: Option<f64>, deadline: Option<f64>) -> PyResult<()> {
+    fn send(
+        slf: &Bound<'_, Self>,
+        data: Input<'_, '_>,
+        priority: Whole<u32>,
+        timeout: Option<f64>,
+        deadline: Option<f64>,
+    ) -> PyResult<()> {
         let (limit, data) = (Limit::new(timeout, deadline)?, data.as_slice());
         wait(slf, limit, Sleep::Realtime, is_brief(data.len()), |queue, until| queue.send_by(data, priority.0, until))
     }
@@ -191,20 +202,22 @@ impl Queue {
     /// message stays; if it returns, the wait goes on for the rest of the time. Raises OSError
     /// (EBADF) on a handle opened for sending only. See mq_receive(3).
     #[pyo3(signature = (*, timeout = None, deadline = None))]
-    fn receive<'py>(slf: &Bound<'py, Self>, timeout: Option<f64>, deadline: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
+    fn receive<'py>(
+        slf: &Bound<'py, Self>,
+        timeout: Option<f64>,
+        deadline: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let (py, limit) = (slf.py(), Limit::new(timeout, deadline)?);
-        let mut few = [0; 256];
-        let mut many = Vec::new();
+        let mut few = [0; FEW];
         let size = slf.get().message_size;
-        let buffer = if size <= few.len() {
-            &mut few[..size]
+        let (data, priority) = if size <= FEW {
+            let received = receive_into(slf, limit, &mut few[..size])?;
+            (PyBytes::new(py, &few[..received.len]), received.priority)
         } else {
-            many.resize(size, 0);
-            &mut many[..]
+            let message = wait(slf, limit, Sleep::Realtime, is_brief(size), unipc::Queue::receive_by)?;
+            (PyBytes::new(py, &message.data), message.priority)
         };
-        let received = receive(slf, limit, buffer)?;
-        let data = PyBytes::new(py, &buffer[..received.len]);
-        MESSAGE.make(py, [data.into_any(), received.priority.into_bound_py_any(py)?])
+        MESSAGE.make(py, [data.into_any(), priority.into_bound_py_any(py)?])
     }
 
     /// Receives a message into ``buffer``, any writable contiguous one, and returns ``(length,
@@ -213,9 +226,14 @@ impl Queue {
     /// A buffer shorter than message_size raises OSError (EMSGSIZE), however short the message,
     /// which stays in the queue. Otherwise waits and raises as receive() does.
     #[pyo3(signature = (buffer, *, timeout = None, deadline = None))]
-    fn receive_into(slf: &Bound<'_, Self>, mut buffer: Output, timeout: Option<f64>, deadline: Option<f64>) -> PyResult<(usize, u32)> {
+    fn receive_into(
+        slf: &Bound<'_, Self>,
+        mut buffer: Output,
+        timeout: Option<f64>,
+        deadline: Option<f64>,
+    ) -> PyResult<(usize, u32)> {
         let (limit, buffer) = (Limit::new(timeout, deadline)?, buffer.as_mut_slice());
-        let received = receive(slf, limit, buffer)?;
+        let received = receive_into(slf, limit, buffer)?;
         Ok((received.len, received.priority))
     }
 

@@ -1,15 +1,15 @@
 //! Semaphores: named, and inside a Memory.
 
 use crate::convert::{Mode, Whole, engine};
-use crate::errors::{raise, raise_after};
+use crate::errors::{after, raise};
 use crate::handle::{self, Handle, Object, Open, Owner};
 use crate::memory::Memory;
 use crate::wait::{Limit, Sleep, outcome, wait};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
-use unipc::semaphore::SemaphoreOptions;
 use unipc::Opened;
+use unipc::semaphore::SemaphoreOptions;
 
 impl Object for unipc::Semaphore {
     const NOUN: &'static str = "semaphore";
@@ -177,7 +177,7 @@ impl Semaphore {
         }
         slf.with(|semaphore| semaphore.post_many(n.0))?.map_err(|error| {
             let given = error.transferred();
-            raise_after(slf.py(), error, given, None)
+            after(slf.py(), raise(error), given, None)
         })
     }
 

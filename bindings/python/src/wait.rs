@@ -161,4 +161,3 @@ pub fn in_slices<C: Owner, R: Send>(
 pub fn is_brief(bytes: usize) -> bool {
     bytes <= 64 * 1024
 }
-

@@ -8,9 +8,9 @@ import threading
 from pathlib import Path
 
 import pytest
-from support import Waiting
 
 import unipc
+from support import Waiting
 from unipc import Fifo
 
 

@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
-from support import Ends, Waiting, fill
 
 import unipc
+from support import Ends, Waiting, fill
 
 
 def test_what_is_written_is_read_in_order(ends: Ends) -> None:

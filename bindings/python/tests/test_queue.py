@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Namer
-from support import Waiting
 
 import unipc
+from conftest import Namer
+from support import Waiting
 from unipc import Message, Queue, QueueAttributes
 
 
@@ -127,7 +127,7 @@ def test_a_waiting_receiver_gets_the_message(queue: Queue, keyword: dict[str, fl
 def test_a_waiting_sender_gets_the_room(queue: Queue, keyword: dict[str, float]) -> None:
     for _ in range(4):
         queue.send(b"first")
-    with Waiting(lambda: queue.send(b"last", **keyword)) as waiting:
+    with Waiting(lambda: queue.send(b"last", 0, **keyword)) as waiting:
         assert queue.receive().data == b"first"
     assert waiting.error is None
     assert len(queue) == 4
@@ -307,7 +307,7 @@ def test_what_a_callback_raises_is_reported(queue: Queue, monkeypatch: pytest.Mo
         reported.set()
 
     monkeypatch.setattr("sys.unraisablehook", hook)
-    queue.notify(lambda: 1 / 0)  # type: ignore[arg-type, return-value] # noqa: RUF100
+    queue.notify(lambda: 1 / 0)
     queue.send(b"x")
     reported.wait()
     assert isinstance(errors[0], ZeroDivisionError)

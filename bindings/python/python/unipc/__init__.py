@@ -39,40 +39,39 @@ from ._unipc import (
 
 
 class Message(NamedTuple):
-    """A message from a Queue."""
+    """A message from a Queue: its ``data``, as many bytes as were sent, and the ``priority`` it was
+    sent with, 0 to PRIORITY_MAX.
+    """
 
     data: bytes
-    """The bytes, as many as were sent."""
     priority: int
-    """The priority it was sent with, 0 to PRIORITY_MAX."""
 
 
 class QueueAttributes(NamedTuple):
-    """The attributes of a Queue, as mq_getattr(3) has them."""
+    """The attributes of a Queue, as mq_getattr(3) has them: ``max_messages`` that fit,
+    ``message_size`` in bytes at most, ``queued`` messages that are there now, and ``nonblocking``,
+    whether O_NONBLOCK is set.
+    """
 
     max_messages: int
-    """How many messages fit."""
     message_size: int
-    """How many bytes a message has at most."""
     queued: int
-    """How many messages are there now."""
     nonblocking: bool
-    """Whether O_NONBLOCK is set."""
 
 
 class Seal(enum.IntFlag):
-    """What Memory.seal() forbids for ever, as F_ADD_SEALS of fcntl(2) has it."""
+    """What Memory.seal() forbids for ever, as F_ADD_SEALS of fcntl(2) has it.
+
+    SEAL: no seal can be added any more. SHRINK: the memory cannot be cut short. GROW: it cannot be
+    made longer. WRITE: its bytes cannot be changed; refused while a shared mapping can write them.
+    FUTURE_WRITE: they cannot be changed except through the mappings that there are.
+    """
 
     SEAL = 1
-    """No seal can be added any more."""
     SHRINK = 2
-    """The memory cannot be cut short."""
     GROW = 4
-    """The memory cannot be made longer."""
     WRITE = 8
-    """The bytes cannot be changed; refused while a shared mapping can write them."""
     FUTURE_WRITE = 16
-    """The bytes cannot be changed except through the mappings that there are."""
 
 
 __all__ = [
