@@ -96,7 +96,7 @@ extern "C" {
 /**
  * A write of up to this many bytes goes in one piece, never mixed with another's.
  */
-#define UNIPC_PIPE_ATOMIC 4096
+#define UNIPC_PIPE_BUF 4096
 
 /**
  * The highest priority of a message; the lowest is 0.
@@ -911,7 +911,7 @@ ssize_t unipc_pipe_read_full(struct unipc_pipe_reader *reader,
 
 /**
  * Writes `length` bytes and waits for room. With UNIPC_FOREVER all of them go, unless a signal
- * handler runs meanwhile; otherwise as many as there is room for, but up to UNIPC_PIPE_ATOMIC bytes
+ * handler runs meanwhile; otherwise as many as there is room for, but up to UNIPC_PIPE_BUF bytes
  * always whole or not at all.
  *
  * That nobody reads is the error EPIPE, and no SIGPIPE where that would end the program. One that
@@ -938,7 +938,7 @@ ssize_t unipc_pipe_write(struct unipc_pipe_writer *writer,
  *   NULL, receives how many bytes went, on failure too.
  * - Blocking: up to `timeout` nanoseconds in all; UNIPC_FOREVER; 0: not at all.
  * - Errors: those of unipc_pipe_write().
- * - Safety: threads: any, but beyond UNIPC_PIPE_ATOMIC bytes their pieces mix; fork: yes; signals:
+ * - Safety: threads: any, but beyond UNIPC_PIPE_BUF bytes their pieces mix; fork: yes; signals:
  *   no.
  * - See: write(2), pipe(7)
  *

@@ -9,8 +9,8 @@ use std::os::fd::AsRawFd;
 use unipc::{PipeReader, PipeWriter};
 
 /// A write of up to this many bytes goes in one piece, never mixed with another's.
-pub const UNIPC_PIPE_ATOMIC: usize = 4096;
-const _: () = assert!(UNIPC_PIPE_ATOMIC == unipc::pipe::PIPE_BUF);
+pub const UNIPC_PIPE_BUF: usize = 4096;
+const _: () = assert!(UNIPC_PIPE_BUF == unipc::pipe::PIPE_BUF);
 
 /// The end of a pipe or FIFO that bytes come out of. Opaque.
 pub struct unipc_pipe_reader {
@@ -139,7 +139,7 @@ pub unsafe extern "C" fn unipc_pipe_read_full(
 }
 
 /// Writes `length` bytes and waits for room. With UNIPC_FOREVER all of them go, unless a signal
-/// handler runs meanwhile; otherwise as many as there is room for, but up to UNIPC_PIPE_ATOMIC bytes
+/// handler runs meanwhile; otherwise as many as there is room for, but up to UNIPC_PIPE_BUF bytes
 /// always whole or not at all.
 ///
 /// That nobody reads is the error EPIPE, and no SIGPIPE where that would end the program. One that
@@ -169,7 +169,7 @@ pub unsafe extern "C" fn unipc_pipe_write(
 ///   NULL, receives how many bytes went, on failure too.
 /// - Blocking: up to `timeout` nanoseconds in all; UNIPC_FOREVER; 0: not at all.
 /// - Errors: those of unipc_pipe_write().
-/// - Safety: threads: any, but beyond UNIPC_PIPE_ATOMIC bytes their pieces mix; fork: yes; signals:
+/// - Safety: threads: any, but beyond UNIPC_PIPE_BUF bytes their pieces mix; fork: yes; signals:
 ///   no.
 /// - See: write(2), pipe(7)
 ///

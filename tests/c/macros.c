@@ -13,7 +13,7 @@ int64_t timeouts[] = {
 };
 
 size_t sizes[] = {
-    UNIPC_PIPE_ATOMIC, UNIPC_SEMAPHORE_SIZE, UNIPC_SEMAPHORE_ALIGN
+    UNIPC_PIPE_BUF, UNIPC_SEMAPHORE_SIZE, UNIPC_SEMAPHORE_ALIGN
 };
 
 unsigned int limits[] = {

@@ -177,15 +177,15 @@ TEST(an_atomic_write_goes_whole_or_not_at_all) {
     make();
     fill();
     CHECK(unipc_pipe_read(reader, buffer, 100, UNIPC_FOREVER) == 100);
-    FAILS(unipc_pipe_write(writer, buffer, UNIPC_PIPE_ATOMIC, 0), EAGAIN, "would block");
-    FAILS(unipc_pipe_write(writer, buffer, UNIPC_PIPE_ATOMIC, UNIPC_MILLISECONDS(5)), ETIMEDOUT, "timed out");
+    FAILS(unipc_pipe_write(writer, buffer, UNIPC_PIPE_BUF, 0), EAGAIN, "would block");
+    FAILS(unipc_pipe_write(writer, buffer, UNIPC_PIPE_BUF, UNIPC_MILLISECONDS(5)), ETIMEDOUT, "timed out");
     ssize_t left = unipc_pipe_available(reader);
     CHECK(left == unipc_pipe_reader_capacity(reader) - 100);
     close_both();
 }
 
 TEST(writers_of_atomic_size_do_not_mix) {
-    enum { WRITERS = 4, EACH = 50, SIZE = UNIPC_PIPE_ATOMIC };
+    enum { WRITERS = 4, EACH = 50, SIZE = UNIPC_PIPE_BUF };
     pid_t children[WRITERS];
     make();
     for (int i = 0; i < WRITERS; i++) {

@@ -5,26 +5,25 @@ use crate::error::Errno;
 use crate::pipe::PIPE_BUF;
 use crate::sys::{self, fd, pipe, signal};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::OnceLock;
 
 /// One end of a pipe or FIFO.
 #[derive(Debug)]
 pub(crate) struct End {
     fd: OwnedFd,
-    /// The same pipe without blocking, opened when a call first must not block. `None` inside: this
-    /// process may not reopen the pipe (it was made by another user, or /proc is not there).
-    twin: OnceLock<Option<OwnedFd>>,
+    /// The same pipe without blocking, opened when a call first must not block. It cannot be had where
+    /// this process may not reopen the pipe: another user made it, or /proc is not there.
+    twin: fd::Lazy,
     /// SIGPIPE would end the process, so each write goes without it.
     guard: bool,
 }
 
 impl End {
     pub fn reader(fd: OwnedFd) -> End {
-        End { fd, twin: OnceLock::new(), guard: false }
+        End { fd, twin: fd::Lazy::new(), guard: false }
     }
 
     pub fn writer(fd: OwnedFd) -> End {
-        End { fd, twin: OnceLock::new(), guard: signal::sigpipe_is_fatal() }
+        End { fd, twin: fd::Lazy::new(), guard: signal::sigpipe_is_fatal() }
     }
 
     pub fn fd(&self) -> BorrowedFd<'_> {
@@ -36,7 +35,7 @@ impl End {
     }
 
     fn twin(&self) -> Option<BorrowedFd<'_>> {
-        self.twin.get_or_init(|| pipe::nonblocking_twin(self.fd()).ok()).as_ref().map(AsFd::as_fd)
+        self.twin.get(|| pipe::nonblocking_twin(self.fd()))
     }
 
     // On the way to a system call nothing but it: each return after one is slow, so all is inlined.

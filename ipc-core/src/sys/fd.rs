@@ -1,7 +1,8 @@
 //! What every descriptor can do: poll(2), read(2), fcntl(2), dup(2).
 
 use super::{Result, check, clock, syscall};
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 pub const READABLE: i16 = libc::POLLIN;
@@ -106,4 +107,46 @@ pub fn sleep(time: Duration) -> Result<()> {
     let none: *mut libc::pollfd = std::ptr::null_mut();
     // SAFETY: no descriptors; the timespec lives on this stack; a null mask changes no signals.
     unsafe { syscall!(SYS_ppoll, none, 0, &raw mut time, 0, 0) }.map(drop)
+}
+
+/// A descriptor that is opened when it is first needed, without a lock, which a fork could leave
+/// locked in the child for ever.
+#[derive(Debug)]
+pub struct Lazy(AtomicI32);
+
+const NOT_YET: i32 = -1;
+const NOT_TO_BE_HAD: i32 = -2;
+
+impl Lazy {
+    pub const fn new() -> Lazy {
+        Lazy(AtomicI32::new(NOT_YET))
+    }
+
+    /// The descriptor, by `open` the first time; `None` when that failed once.
+    pub fn get(&self, open: impl FnOnce() -> Result<OwnedFd>) -> Option<BorrowedFd<'_>> {
+        let mut number = self.0.load(Ordering::Acquire);
+        if number == NOT_YET {
+            let mine = open().map_or(NOT_TO_BE_HAD, IntoRawFd::into_raw_fd);
+            match self.0.compare_exchange(NOT_YET, mine, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => number = mine,
+                Err(first) => {
+                    number = first;
+                    drop(Lazy(AtomicI32::new(mine))); // another thread was faster
+                }
+            }
+        }
+        // SAFETY: the descriptor is ours until the drop, which outlives no borrow.
+        (number >= 0).then(|| unsafe { BorrowedFd::borrow_raw(number) })
+    }
+}
+
+impl Drop for Lazy {
+    fn drop(&mut self) {
+        let number = *self.0.get_mut();
+        if number >= 0 {
+            // Not by libc's close, which is a cancellation point: `get` may come here.
+            // SAFETY: it came from an OwnedFd in `get`, and nobody else has it.
+            let _ = unsafe { syscall!(SYS_close, number) };
+        }
+    }
 }
