@@ -78,6 +78,7 @@ def start(compiled: Path) -> Iterator[Start]:
             "c": [str(compiled / program)],
             "python": [sys.executable, str(ROOT / "examples/python" / f"{program}.py")],
             "rust": [str(RUST_BIN / program)],
+            "demo": [sys.executable, str(ROOT / "examples/demo" / program)],
         }[language]
         running.append(
             subprocess.Popen(
@@ -225,29 +226,22 @@ def test_a_queue_that_is_not_there_is_told_in_a_sentence(
     assert queue_name in complaint
 
 
-def demo(rust_bin: Path = RUST_BIN) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, str(ROOT / "examples/demo/run")],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "UNIPC_RUST_BIN": str(rust_bin)},
-    )
+def memory_of(demo: subprocess.Popen[str]) -> Path:
+    return Path(f"/dev/shm/unipc-demo-{demo.pid}")
 
 
-def demo_leaves_nothing(process: subprocess.Popen[str]) -> bool:
-    name = f"/unipc-demo-{process.pid}"
+def assert_nothing_is_left_of(demo: subprocess.Popen[str]) -> None:
+    assert not memory_of(demo).exists()
     with pytest.raises(FileNotFoundError):
-        unipc.Queue.open(name)
-    return not Path("/dev/shm" + name).exists()
+        unipc.Queue.open(f"/unipc-demo-{demo.pid}")
 
 
-def test_the_demo_tells_the_same_story_each_time() -> None:
+def test_the_demo_tells_the_same_story_each_time(start: Start) -> None:
     stories = set()
     for _ in range(2):
-        process = demo()
-        story = output(process)
-        assert demo_leaves_nothing(process)
+        demo = start("demo", "run")
+        story = output(demo)
+        assert_nothing_is_left_of(demo)
         for taken in ("9  house on fire", "9  house on fire: we are coming", "1  ABBEY ROAD"):
             assert taken in story
         assert re.search(r"together +300000$", story, re.MULTILINE)
@@ -255,24 +249,35 @@ def test_the_demo_tells_the_same_story_each_time() -> None:
     assert len(stories) == 1
 
 
-def test_a_demo_in_which_a_process_fails_says_so_and_leaves_nothing(tmp_path: Path) -> None:
+def test_a_demo_in_which_a_process_fails_says_so_and_leaves_nothing(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "demo_archivist").symlink_to("/bin/false")
-    process = demo(tmp_path)
-    _, complaint = process.communicate(timeout=SECONDS)
-    assert process.returncode == 1
+    monkeypatch.setenv("UNIPC_RUST_BIN", str(tmp_path))
+    demo = start("demo", "run")
+    _, complaint = demo.communicate(timeout=SECONDS)
+    assert demo.returncode == 1
     assert "the Rust process ended with 1" in complaint
-    assert demo_leaves_nothing(process)
+    assert_nothing_is_left_of(demo)
 
 
-def test_a_demo_that_is_ended_midway_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("moment", ["as_it_begins", "as_all_of_it_runs"])
+def test_a_demo_that_is_ended_early_leaves_nothing(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
     archivist = tmp_path / "demo_archivist"
     archivist.write_text('#!/bin/sh\ntouch "$0.runs"\nexec sleep 1000\n')
     archivist.chmod(0o700)
-    process = demo(tmp_path)
-    while not (tmp_path / "demo_archivist.runs").exists():
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.terminate()
-    process.communicate(timeout=SECONDS)
-    assert process.returncode == 1
-    assert demo_leaves_nothing(process)
+    monkeypatch.setenv("UNIPC_RUST_BIN", str(tmp_path))
+    for _ in range(5):
+        demo = start("demo", "run")
+        sign = memory_of(demo) if moment == "as_it_begins" else tmp_path / "demo_archivist.runs"
+        while not sign.exists():
+            assert demo.poll() is None
+            time.sleep(0.001)
+        demo.terminate()
+        # The end of what it prints is also the end of the last process that it started.
+        assert demo.communicate(timeout=SECONDS) == ("", "demo: told to stop\n")
+        assert demo.returncode == 1
+        assert_nothing_is_left_of(demo)
+        sign.unlink(missing_ok=True)
