@@ -1,16 +1,8 @@
 //! What the kernel refuses: rights, limits, space. Most needs root, to become somebody else.
 
 use crate::common::{Scratch, mode_of};
-use crate::{play, printed};
+use crate::{play, play_as_root, printed};
 use unipc::{Fifo, Memory, Queue, Semaphore};
-
-fn is_root(what: &str) -> bool {
-    let root = unsafe { libc::geteuid() } == 0;
-    if !root {
-        eprintln!("SKIPPED, needs root: {what}");
-    }
-    root
-}
 
 fn make_all(scratch: &Scratch, mode: u32) {
     Fifo::options().exact_mode(mode).create(scratch.path()).unwrap();
@@ -21,23 +13,18 @@ fn make_all(scratch: &Scratch, mode: u32) {
 
 crate::promises! {
     fn another_user_is_refused_where_the_mode_forbids() {
-        if !is_root("another user is refused") {
-            return;
-        }
         let scratch = Scratch::new();
         make_all(&scratch, 0o600);
-        let errnos = play("open-as-nobody", &[scratch.name(), scratch.path().to_str().unwrap()]);
+        let arguments = [scratch.name(), scratch.path().to_str().unwrap()];
+        let Some(errnos) = play_as_root("another user is refused", "open-as-nobody", &arguments) else { return };
         let (access, permission) = (libc::EACCES, libc::EPERM);
         assert_eq!(errnos, format!("[{access}, {access}, {access}, {access}, {permission}, {permission}]"));
     }
 
     fn another_user_is_served_where_the_mode_allows() {
-        if !is_root("another user is served") {
-            return;
-        }
         let scratch = Scratch::new();
         make_all(&scratch, 0o666);
-        play("use-as-nobody", &[scratch.name(), scratch.path().to_str().unwrap()]);
+        play_as_root("another user is served", "use-as-nobody", &[scratch.name(), scratch.path().to_str().unwrap()]);
     }
 
     fn an_exact_mode_holds_under_a_strict_umask() {
@@ -53,37 +40,25 @@ crate::promises! {
     }
 
     fn a_refused_queue_names_the_limit_its_value_and_the_way_out() {
-        if !is_root("queue limits of an ordinary user") {
-            return;
-        }
-        let limit = |name: &str| std::fs::read_to_string(format!("/proc/sys/fs/mqueue/{name}")).unwrap().trim().to_owned();
-        if (limit("msg_max"), limit("msgsize_max")) != ("10".into(), "8192".into()) {
-            eprintln!("SKIPPED, fs.mqueue is not at its defaults: queue limits of an ordinary user");
-            return;
-        }
-        let scratch = Scratch::new();
-        let causes = play("queue-refusals-as-nobody", &[scratch.name()]);
+        let what = "the limits of an ordinary user";
+        let Some(causes) = play_as_root(what, "queue-refusals-as-nobody", &["/refused"]) else { return };
         assert_eq!(causes.lines().collect::<Vec<_>>(), [
             "11 messages exceed fs.mqueue.msg_max=10; raise it with 'sysctl fs.mqueue.msg_max=11' as root",
             "messages of 9000 bytes exceed fs.mqueue.msgsize_max=8192; raise it with 'sysctl fs.mqueue.msgsize_max=9000' as root",
             "4 messages of 2000 bytes count as 8384 bytes, and with this user's other queues they exceed \
              RLIMIT_MSGQUEUE=5000; unlink queues, ask for less, or raise it with 'ulimit -q'",
+            "the system is at fs.mqueue.queues_max=2; unlink queues or raise it with sysctl as root",
         ]);
     }
 
     fn a_full_file_system_is_an_error_at_creation_and_not_a_crash_later() {
-        if !is_root("a full file system") {
-            return;
-        }
-        let cause = play("fill-a-small-file-system", &["/half"]);
+        let Some(cause) = play_as_root("a full file system", "fill-a-small-file-system", &["/half"]) else { return };
         assert_eq!(cause, "no space for 614400 bytes: its file system has 524288 free; remove objects there or make it larger");
     }
 
     fn timed_calls_work_without_proc() {
-        if !is_root("working without /proc") {
-            return;
-        }
-        assert_eq!(play("work-without-proc", &[]), "worked");
+        let Some(said) = play_as_root("working without /proc", "work-without-proc", &[]) else { return };
+        assert_eq!(said, "worked");
     }
 
     fn running_out_of_descriptors_is_told_as_such() {

@@ -35,6 +35,19 @@ pub(crate) fn play(role: &str, arguments: &[&str]) -> String {
     printed(peer(role, arguments).output().unwrap())
 }
 
+/// What a role says that may not have a namespace of its own.
+pub(crate) const NO_NAMESPACES: &str = "no namespaces";
+
+/// As [`play`], for a role that needs root and a namespace; says what is skipped without them.
+pub(crate) fn play_as_root(what: &str, role: &str, arguments: &[&str]) -> Option<String> {
+    let is_root = unsafe { libc::geteuid() } == 0;
+    let text = is_root.then(|| play(role, arguments)).filter(|text| text != NO_NAMESPACES);
+    if text.is_none() {
+        eprintln!("SKIPPED, needs root and the right to namespaces: {what}");
+    }
+    text
+}
+
 pub(crate) fn printed(output: Output) -> String {
     let text = String::from_utf8(output.stdout).unwrap();
     let complaints = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -323,27 +323,40 @@ fn become_nobody() {
     }
 }
 
-/// Each refusal of the kernel, as an ordinary user meets it.
+/// Each refusal of the kernel, as an ordinary user meets it: in an IPC namespace of its own, where
+/// the limits are the kernel's defaults and nobody else counts against them.
 fn queue_refusals(name: &str) {
+    unshare(libc::CLONE_NEWIPC);
+    std::fs::write("/proc/sys/fs/mqueue/queues_max", "2").unwrap();
     become_nobody();
-    let mut options = Queue::options();
-    options.max_messages(11).message_size(64);
-    println!("{}", options.create(name).unwrap_err().cause());
-    options.max_messages(4).message_size(9000);
-    println!("{}", options.create(name).unwrap_err().cause());
+    let refused = |messages, bytes, name: &str| {
+        let error = Queue::options().max_messages(messages).message_size(bytes).create(name).unwrap_err();
+        println!("{}", error.cause());
+    };
+    refused(11, 64, name);
+    refused(4, 9000, name);
     let limit = libc::rlimit { rlim_cur: 5000, rlim_max: 5000 };
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_MSGQUEUE, &raw const limit) }, 0);
-    options.max_messages(4).message_size(2000);
-    println!("{}", options.create(name).unwrap_err().cause());
+    refused(4, 2000, name);
+    let queues = ["-1", "-2"]
+        .map(|number| Queue::options().max_messages(1).message_size(8).create(&format!("{name}{number}")).unwrap());
+    refused(1, 8, name);
+    drop(queues); // they go with the namespace
+}
+
+/// A namespace of this process's own; in a container root may lack the right to one.
+fn unshare(namespace: i32) {
+    if unsafe { libc::unshare(namespace) } != 0 {
+        println!("{}", crate::NO_NAMESPACES);
+        std::process::exit(0);
+    }
 }
 
 /// Mounts that this process alone sees.
 fn private_mounts() {
-    unsafe {
-        assert_eq!(libc::unshare(libc::CLONE_NEWNS), 0);
-        let flags = libc::MS_REC | libc::MS_PRIVATE;
-        assert_eq!(libc::mount(std::ptr::null(), c"/".as_ptr(), std::ptr::null(), flags, std::ptr::null()), 0);
-    }
+    unshare(libc::CLONE_NEWNS);
+    let (nothing, flags) = (std::ptr::null(), libc::MS_REC | libc::MS_PRIVATE);
+    assert_eq!(unsafe { libc::mount(nothing, c"/".as_ptr(), nothing, flags, std::ptr::null()) }, 0);
 }
 
 fn mount_tmpfs(place: &std::ffi::CStr, options: &std::ffi::CStr) {
