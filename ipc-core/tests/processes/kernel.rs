@@ -15,7 +15,8 @@ crate::promises! {
     fn another_user_is_refused_where_the_mode_forbids() {
         let scratch = Scratch::new();
         make_all(&scratch, 0o600);
-        let arguments = [scratch.name(), scratch.path().to_str().unwrap()];
+        let path = scratch.path();
+        let arguments = [scratch.name(), path.to_str().unwrap()];
         let Some(errnos) = play_as_root("another user is refused", "open-as-nobody", &arguments) else { return };
         let (access, permission) = (libc::EACCES, libc::EPERM);
         assert_eq!(errnos, format!("[{access}, {access}, {access}, {access}, {permission}, {permission}]"));
