@@ -4,6 +4,7 @@ Run it: build/venv/bin/python -m pytest examples
 with what built.py asks for, and with unipc, pytest and pytest-timeout in the interpreter.
 """
 
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -94,6 +95,17 @@ def start(compiled: Path) -> Iterator[Start]:
     for process in running:
         process.kill()
         process.communicate()
+        taken_from(process)
+
+
+def taken_from(demo: subprocess.Popen[str]) -> list[str]:
+    """Removes what a demo has left, and tells what that was."""
+    left = []
+    for unlink in (unipc.Queue.unlink, unipc.Memory.unlink):
+        with contextlib.suppress(FileNotFoundError):
+            unlink(f"/unipc-demo-{demo.pid}")
+            left.append(unlink.__qualname__)
+    return left
 
 
 def output(process: subprocess.Popen[str]) -> str:
@@ -226,22 +238,12 @@ def test_a_queue_that_is_not_there_is_told_in_a_sentence(
     assert queue_name in complaint
 
 
-def memory_of(demo: subprocess.Popen[str]) -> Path:
-    return Path(f"/dev/shm/unipc-demo-{demo.pid}")
-
-
-def assert_nothing_is_left_of(demo: subprocess.Popen[str]) -> None:
-    assert not memory_of(demo).exists()
-    with pytest.raises(FileNotFoundError):
-        unipc.Queue.open(f"/unipc-demo-{demo.pid}")
-
-
 def test_the_demo_tells_the_same_story_each_time(start: Start) -> None:
     stories = set()
     for _ in range(2):
         demo = start("demo", "run")
         story = output(demo)
-        assert_nothing_is_left_of(demo)
+        assert taken_from(demo) == []
         for taken in ("9  house on fire", "9  house on fire: we are coming", "1  ABBEY ROAD"):
             assert taken in story
         assert re.search(r"together +300000$", story, re.MULTILINE)
@@ -258,7 +260,7 @@ def test_a_demo_in_which_a_process_fails_says_so_and_leaves_nothing(
     _, complaint = demo.communicate(timeout=SECONDS)
     assert demo.returncode == 1
     assert "the Rust process ended with 1" in complaint
-    assert_nothing_is_left_of(demo)
+    assert taken_from(demo) == []
 
 
 @pytest.mark.parametrize("moment", ["as_it_begins", "as_all_of_it_runs"])
@@ -271,7 +273,11 @@ def test_a_demo_that_is_ended_early_leaves_nothing(
     monkeypatch.setenv("UNIPC_RUST_BIN", str(tmp_path))
     for _ in range(5):
         demo = start("demo", "run")
-        sign = memory_of(demo) if moment == "as_it_begins" else tmp_path / "demo_archivist.runs"
+        sign = (
+            Path(f"/dev/shm/unipc-demo-{demo.pid}")
+            if moment == "as_it_begins"
+            else tmp_path / "demo_archivist.runs"
+        )
         while not sign.exists():
             assert demo.poll() is None
             time.sleep(0.001)
@@ -279,5 +285,5 @@ def test_a_demo_that_is_ended_early_leaves_nothing(
         # The end of what it prints is also the end of the last process that it started.
         assert demo.communicate(timeout=SECONDS) == ("", "demo: told to stop\n")
         assert demo.returncode == 1
-        assert_nothing_is_left_of(demo)
+        assert taken_from(demo) == []
         sign.unlink(missing_ok=True)
