@@ -110,13 +110,14 @@ demo: lib wheel examples ## C, Python and Rust at work together
 test: lib wheel examples ## prove all of it: a line for each part, exit non-zero on any failure
 	@tests/run
 
-PY := bindings/python examples tests
+PY := bindings/python examples tests examples/demo/run tests/run
 check: $(VENV)/ready $(BUILD)/wheel ## formatting and lints
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy -q --workspace --all-targets -- -D warnings
-	$(VENV)/bin/ruff check $(PY) tests/run examples/demo/run
-	$(VENV)/bin/ruff format --check $(PY) tests/run examples/demo/run
+	$(VENV)/bin/ruff check -q $(PY)
+	$(VENV)/bin/ruff format -q --check $(PY)
 	$(VENV)/bin/mypy --strict bindings/python/tests examples/python
+	MYPYPATH=examples $(VENV)/bin/mypy --strict examples/*.py examples/demo/*.py tests/interop
 
 bench: lib wheel ## what a call costs over libc's own (docs/benchmarks.md)
 	$(CC) -O2 -Wall -Wextra -Iinclude -o $(BUILD)/overhead tests/bench/overhead.c \

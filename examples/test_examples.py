@@ -18,6 +18,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+
 import unipc
 from built import ROOT, RUST_BIN, compile_c
 

@@ -1,6 +1,6 @@
 """The programs in README.md run as they stand there, and say the same in each language.
 
-The one in Rust is compiled against the very crate: it becomes an example of a package for the moment.
+The one in Rust is compiled in a package of its own, against the crate as it stands here.
 """
 
 import os
@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from built import ROOT, compile_c
 
 pytestmark = pytest.mark.timeout(300)
@@ -19,7 +20,9 @@ SAID = "two coffees (priority 5)\n"
 
 def program(language: str) -> str:
     """The one block of a language, its object renamed so that no two runs meet."""
-    (block,) = re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    (block,) = re.findall(
+        rf"^```{language}\n(.*?)^```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE
+    )
     assert '"/orders"' in block
     return str(block).replace("/orders", f"/orders-{os.getpid()}")
 
@@ -46,5 +49,10 @@ def test_the_rust_program_of_the_readme_runs(tmp_path: Path) -> None:
         f'[dependencies]\nunipc = {{ path = "{ROOT / "ipc-core"}" }}\n'
     )
     (tmp_path / "Cargo.lock").write_bytes((ROOT / "Cargo.lock").read_bytes())
-    manifest = ["--manifest-path", tmp_path / "Cargo.toml", "--target-dir", tmp_path / "target"]
+    manifest: list[str | Path] = [
+        "--manifest-path",
+        tmp_path / "Cargo.toml",
+        "--target-dir",
+        tmp_path / "target",
+    ]
     assert said_by(os.environ.get("CARGO", "cargo"), "run", "-q", *manifest) == SAID

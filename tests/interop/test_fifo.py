@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from conftest import FACES, SECONDS, Actor, fails_with, pairs
 
 TEXT = "what one writes, the other reads: grüße"

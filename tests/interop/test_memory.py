@@ -7,6 +7,7 @@ from multiprocessing import shared_memory
 from pathlib import Path
 
 import pytest
+
 from conftest import FACES, Actor, fails_with, pairs
 
 faces = pytest.mark.parametrize("one", FACES, indirect=True)

@@ -3,6 +3,7 @@
 import itertools
 
 import pytest
+
 from conftest import FACES, STRANGERS, Actor, Command
 
 FAMILIES = [

@@ -1,6 +1,7 @@
 """The other side is no relative: what the strangers do, they do without unipc."""
 
 import pytest
+
 from conftest import HERE, STRANGERS
 
 
