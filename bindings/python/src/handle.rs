@@ -1,6 +1,7 @@
 //! What a Python object holds: a core object that any thread may close at any moment.
 
 use crate::errors::{closed, raise};
+use crate::wait::is_brief;
 use pyo3::exceptions::PyResourceWarning;
 use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
@@ -84,6 +85,10 @@ pub trait Open<T: Object> {
         }
     }
 
+    /// As [`run`](Self::run), detached from the interpreter if so many `bytes` are to be moved that
+    /// another thread would miss the GIL.
+    fn run_moving<R: Send>(&self, bytes: usize, f: impl FnOnce(&T) -> unipc::Result<R> + Send) -> PyResult<R>;
+
     /// The open object, to use it detached from the interpreter.
     fn shared(&self) -> PyResult<Arc<T>> {
         self.slot(|object| object.clone()).ok_or_else(|| closed(T::NOUN))
@@ -108,6 +113,14 @@ impl<C: Owner> Open<C::Core> for Bound<'_, C> {
             // cannot carry the token that letting go of the interpreter takes.
             f(unsafe { &mut *self.get().handle().0.get() })
         })
+    }
+
+    fn run_moving<R: Send>(&self, bytes: usize, f: impl FnOnce(&C::Core) -> unipc::Result<R> + Send) -> PyResult<R> {
+        if is_brief(bytes) {
+            return self.run(f);
+        }
+        let object = self.shared()?;
+        self.py().detach(|| f(&object)).map_err(raise)
     }
 }
 

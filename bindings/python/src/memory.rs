@@ -164,18 +164,21 @@ impl Memory {
     ///
     /// ``name`` is one slash and 1 to 255 bytes without another. ``mode`` has the permission bits,
     /// from which the umask takes its own away; ``exact_mode`` has them whatever the umask; 0o600
-    /// unless given. ``sharing`` is "shared" or "private". Nobody meets the object half made. Raises
-    /// FileExistsError, or OSError: ENOSPC, EINVAL (name, size of 0, mode). See shm_open(3).
+    /// unless given. ``sharing`` is "shared" or "private". Nobody meets the object half made. The GIL is
+    /// released while the space is reserved. Raises FileExistsError, or OSError: ENOSPC, EINVAL (name,
+    /// size of 0, mode). See shm_open(3).
     #[staticmethod]
     #[pyo3(signature = (name, size, *, mode = None, exact_mode = None, sharing = "shared"))]
     fn create(
+        py: Python<'_>,
         name: &str,
         size: Whole<usize>,
         mode: Option<Whole<u32>>,
         exact_mode: Option<Whole<u32>>,
         sharing: &str,
     ) -> PyResult<Memory> {
-        let memory = options_to_create(sharing, size, mode, exact_mode)?.create(name).map_err(raise)?;
+        let options = options_to_create(sharing, size, mode, exact_mode)?;
+        let memory = py.detach(|| options.create(name)).map_err(raise)?;
         Ok(Memory::wrap(memory, Origin::Name))
     }
 
@@ -197,13 +200,15 @@ impl Memory {
     #[staticmethod]
     #[pyo3(signature = (name, size, *, mode = None, exact_mode = None, sharing = "shared"))]
     fn open_or_create(
+        py: Python<'_>,
         name: &str,
         size: Whole<usize>,
         mode: Option<Whole<u32>>,
         exact_mode: Option<Whole<u32>>,
         sharing: &str,
     ) -> PyResult<(Memory, bool)> {
-        let found = options_to_create(sharing, size, mode, exact_mode)?.open_or_create(name).map_err(raise)?;
+        let options = options_to_create(sharing, size, mode, exact_mode)?;
+        let found = py.detach(|| options.open_or_create(name)).map_err(raise)?;
         Ok(Memory::pair(found, Origin::Name))
     }
 
@@ -224,13 +229,15 @@ impl Memory {
     #[staticmethod]
     #[pyo3(signature = (path, size, *, mode = None, exact_mode = None, sharing = "shared"))]
     fn create_file(
+        py: Python<'_>,
         path: PathBuf,
         size: Whole<usize>,
         mode: Option<Whole<u32>>,
         exact_mode: Option<Whole<u32>>,
         sharing: &str,
     ) -> PyResult<Memory> {
-        let memory = options_to_create(sharing, size, mode, exact_mode)?.create_file(&path).map_err(raise)?;
+        let options = options_to_create(sharing, size, mode, exact_mode)?;
+        let memory = py.detach(|| options.create_file(&path)).map_err(raise)?;
         Ok(Memory::wrap(memory, Origin::File(absolute(path)?)))
     }
 
@@ -251,13 +258,15 @@ impl Memory {
     #[staticmethod]
     #[pyo3(signature = (path, size, *, mode = None, exact_mode = None, sharing = "shared"))]
     fn open_or_create_file(
+        py: Python<'_>,
         path: PathBuf,
         size: Whole<usize>,
         mode: Option<Whole<u32>>,
         exact_mode: Option<Whole<u32>>,
         sharing: &str,
     ) -> PyResult<(Memory, bool)> {
-        let found = options_to_create(sharing, size, mode, exact_mode)?.open_or_create_file(&path).map_err(raise)?;
+        let options = options_to_create(sharing, size, mode, exact_mode)?;
+        let found = py.detach(|| options.open_or_create_file(&path)).map_err(raise)?;
         Ok(Memory::pair(found, Origin::File(absolute(path)?)))
     }
 
@@ -279,8 +288,9 @@ impl Memory {
     /// OSError: ENOSPC, EINVAL (label, size). See memfd_create(2).
     #[staticmethod]
     #[pyo3(signature = (label, size, *, sharing = "shared"))]
-    fn memfd(label: &str, size: Whole<usize>, sharing: &str) -> PyResult<Memory> {
-        let memory = options(sharing, Some(size))?.memfd(label).map_err(raise)?;
+    fn memfd(py: Python<'_>, label: &str, size: Whole<usize>, sharing: &str) -> PyResult<Memory> {
+        let options = options(sharing, Some(size))?;
+        let memory = py.detach(|| options.memfd(label)).map_err(raise)?;
         Ok(Memory::wrap(memory, Origin::Descriptor))
     }
 
@@ -307,7 +317,7 @@ impl Memory {
         size: Option<Whole<usize>>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let size = span("read from", &*slf.shared()?, offset.0, size.map(|size| size.0))?;
-        PyBytes::new_with(slf.py(), size, |bytes| slf.run(|memory| memory.read_at(offset.0, bytes)))
+        PyBytes::new_with(slf.py(), size, |bytes| slf.run_moving(size, |memory| memory.read_at(offset.0, bytes)))
     }
 
     /// Copies ``data``, any contiguous buffer, to ``offset``.
@@ -316,7 +326,7 @@ impl Memory {
     /// or the protection forbids it.
     fn write(slf: &Bound<'_, Self>, offset: Whole<usize>, data: Input<'_, '_>) -> PyResult<()> {
         let data = data.as_slice();
-        slf.run(|memory| {
+        slf.run_moving(data.len(), |memory| {
             let (own, theirs) = (memory.as_ptr().addr(), data.as_ptr().addr());
             if theirs < own + memory.len() && own < theirs + data.len() {
                 // It comes from a view of this very memory, and might overlap what it goes to.

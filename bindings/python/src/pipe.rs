@@ -94,7 +94,8 @@ impl Object for End {
 ///
 /// Any number of threads may use one end at the same time. A child made by fork has a handle of its
 /// own. Leaving a ``with`` block closes the end; an end that is dropped unclosed is closed too, with
-/// a ResourceWarning, as files are.
+/// a ResourceWarning, as files are. To try without blocking, and without a change that others would
+/// see, a handle opens a second descriptor of its end when it is first used, and closes both.
 #[pyclass(frozen, subclass, weakref, module = "unipc")]
 pub struct PipeEnd(Handle<End>);
 

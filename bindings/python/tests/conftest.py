@@ -3,7 +3,9 @@
 import contextlib
 import itertools
 import os
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +32,13 @@ def new_name() -> Iterator[Namer]:
         for unlink in (unipc.Queue.unlink, unipc.Memory.unlink, unipc.Semaphore.unlink):
             with contextlib.suppress(FileNotFoundError):
                 unlink(name)
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """As pytest's own, but nothing of it stays."""
+    with tempfile.TemporaryDirectory(prefix=f"unipc-py-{os.getpid()}-") as path:
+        yield Path(path)
 
 
 @pytest.fixture
