@@ -103,7 +103,7 @@ fn sentence(errno: Errno) -> Cow<'static, str> {
         libc::ENOENT => "it does not exist",
         libc::EINTR => "interrupted by a signal handler",
         libc::EIO => "input/output error",
-        libc::ENXIO => "nobody has it open for reading",
+        libc::ENXIO => "there is no such device, or nobody at its other end",
         libc::EBADF => "the descriptor is closed, or not open for this direction",
         libc::EAGAIN => "it would block",
         libc::ENOMEM => "not enough memory, or the process is at its limit of mappings (vm.max_map_count)",
@@ -268,7 +268,11 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: {}", self.operation, self.object.as_str(), self.cause)
+        let object = self.object.as_str();
+        if object.contains(char::is_control) {
+            return write!(f, "{} {}: {}", self.operation, object.escape_debug(), self.cause);
+        }
+        write!(f, "{} {object}: {}", self.operation, self.cause)
     }
 }
 

@@ -77,7 +77,8 @@ impl Seals {
     /// assert_eq!(unipc::memory::Seals::GROW.bits(), 4);
     /// ```
     pub const GROW: Seals = Seals(4);
-    /// Not written any more; refused (EBUSY) while a writable shared mapping exists.
+    /// Not written any more; refused (EBUSY) while there is a shared mapping that was writable once,
+    /// the maker's own included.
     ///
     /// ```
     /// assert_eq!(unipc::memory::Seals::WRITE.bits(), 8);
@@ -381,9 +382,10 @@ impl Memory {
         self.mapping.address().as_ptr()
     }
 
-    /// Makes the object and this mapping of it `size` bytes long; new bytes are zero and reserved.
-    /// The address may change. Others who map the object keep their length: they open it again to
-    /// see more, and must not touch what was cut off (SIGBUS). If space runs out nothing changes.
+    /// Makes the object and this mapping of it `size` bytes long, however long others have made it or
+    /// this mapping was; new bytes are zero and reserved. The address may change. Others who map the
+    /// object keep their length: they open it again to see more, and must not touch what was cut off
+    /// (SIGBUS). A refusal changes nothing.
     ///
     /// # Errors
     /// EBUSY: a [`Semaphore`](crate::Semaphore) lives in it. EINVAL: a size of 0. EACCES: opened for
@@ -417,30 +419,34 @@ impl Memory {
         if self.file.is_none() && self.protection() != Protection::ReadWrite {
             return refuse(libc::EACCES, "its protection forbids it; see protect");
         }
-        let before = self.mapping.len();
-        let object = self.object.clone();
-        let file = self.file.as_ref().map(AsFd::as_fd);
+        let (before, object) = (self.mapping.len(), self.object.clone());
+        let fail = |errno: Errno| errno.of(operation, &object);
         let Some(mapping) = Arc::get_mut(&mut self.mapping) else {
             return refuse(libc::EBUSY, "a semaphore lives in it");
         };
-        if let Some(file) = file {
-            // A longer object first gets its space, so that a refusal leaves everything as it was.
-            if size > before {
-                grow(file, size).map_err(|errno| explain_space(operation, &object, errno, file, size))?;
-            } else {
-                fs::set_size(file, size).map_err(|errno| errno.of(operation, &object))?;
-            }
+        let Some(file) = self.file.as_ref().map(AsFd::as_fd) else {
+            mapping.resize(size).map_err(fail)?;
+            // The rest of the last page may hold what stood there before it was shorter.
+            let stale = before.min(size)..before.next_multiple_of(map::PAGE_MAX).min(size);
+            return mapping.write(stale.start, &vec![0; stale.len()]).map_err(fail);
+        };
+        // A longer object gets its space first and a shorter one is cut last, so that a refusal
+        // leaves everything as it was.
+        let whole = fs::stat(file).map_err(fail)?.size;
+        if size > whole {
+            grow(file, size).map_err(|errno| explain_space(operation, &object, errno, file, size))?;
         }
         mapping.resize(size).map_err(|errno| {
-            if let Some(file) = file {
-                let _ = fs::set_size(file, before);
+            if size > whole {
+                let _ = fs::set_size(file, whole);
             }
-            errno.of(operation, &object)
+            fail(errno)
         })?;
-        if file.is_none() && size > before {
-            // The rest of the last page may hold what stood there before it was shorter.
-            let rest = (size - before).min(before.next_multiple_of(map::PAGE_MAX) - before);
-            mapping.write(before, &vec![0; rest]).map_err(|errno| errno.of(operation, &object))?;
+        if size < whole {
+            fs::set_size(file, size).map_err(|errno| {
+                let _ = mapping.resize(before);
+                fail(errno)
+            })?;
         }
         Ok(())
     }
@@ -509,7 +515,8 @@ impl Memory {
     ///
     /// # Errors
     /// EINVAL: it is no memfd. EPERM: [`Seals::SEAL`] is set, or it was opened for reading only.
-    /// EBUSY: [`Seals::WRITE`] while a shared mapping, such as this one, could write.
+    /// EBUSY: [`Seals::WRITE`] while there is a shared mapping that was writable once, such as the
+    /// maker's own; [`Seals::FUTURE_WRITE`] is what a maker wants.
     ///
     /// ```
     /// use unipc::{Memory, memory::Seals};
@@ -525,10 +532,10 @@ impl Memory {
             match errno.0 {
                 libc::EINVAL => error.because("only a memfd can be sealed"),
                 libc::EPERM => {
-                    error.because("no seal can be added: Seals::SEAL is set, or it is open for reading only")
+                    error.because("no seal can be added: one forbids it (F_SEAL_SEAL), or it is open for reading only")
                 }
                 libc::EBUSY => {
-                    error.because("a shared mapping can write it; Seals::FUTURE_WRITE leaves those that exist")
+                    error.because("there is a shared mapping that was writable once, such as this one; F_SEAL_FUTURE_WRITE leaves those")
                 }
                 _ => error,
             }
@@ -666,8 +673,9 @@ impl MemoryOptions {
     pub fn open(&self, name: &str) -> Result<Memory> {
         let operation = "open memory";
         let name = Name::new(operation, name, NAME_MAX)?;
-        let file = shm::open(&name.file(""), self.wants_to_write()).map_err(|errno| errno.of(operation, &name))?;
-        self.map(operation, file, Object::from(&name))
+        let object = Object::from(&name);
+        let file = shm::open(&name.file(""), self.wants_to_write()).map_err(|errno| errno.of(operation, &object))?;
+        Ok(self.memory(self.map(operation, file.as_fd(), &object)?, Some(file), object))
     }
 
     /// Maps the named object or makes it, and tells which.
@@ -723,9 +731,12 @@ impl MemoryOptions {
     /// ```
     pub fn open_file(&self, path: impl AsRef<Path>) -> Result<Memory> {
         let (operation, path) = ("open memory file", path.as_ref());
-        let file = fs::open_file(&c_path(operation, path)?, self.wants_to_write())
-            .map_err(|errno| errno.of(operation, path))?;
-        self.map(operation, file, path.into())
+        let object = Object::from(path);
+        let file = fs::open_file(&c_path(operation, path)?, self.wants_to_write()).map_err(|errno| {
+            let error = errno.of(operation, &object);
+            if errno.0 == libc::ENXIO { error.because("it is a socket, and no regular file") } else { error }
+        })?;
+        Ok(self.memory(self.map(operation, file.as_fd(), &object)?, Some(file), object))
     }
 
     /// Maps the file or makes it, and tells which.
@@ -763,7 +774,7 @@ impl MemoryOptions {
         let shared = self.sharing == Sharing::Shared;
         let mapping = Mapping::new(None, size, shared, self.protection())
             .map_err(|errno| errno.of(operation, &object).because(format!("no memory for {size} bytes")))?;
-        Ok(Memory { mapping: Arc::new(mapping), file: None, object, sharing: self.sharing, read_only: self.read_only })
+        Ok(self.memory(mapping, None, object))
     }
 
     /// Makes an object without a name, which is handed on by its descriptor and can be
@@ -779,7 +790,7 @@ impl MemoryOptions {
     /// # Ok::<(), unipc::Error>(())
     /// ```
     pub fn memfd(&self, label: &str) -> Result<Memory> {
-        let (operation, object) = ("create memfd", Object::Name(label.escape_debug().to_string().into()));
+        let (operation, object) = ("create memfd", Object::Name(label.into()));
         let size = self.needed_size(operation, &object)?;
         let bad_label =
             || Error::new(operation, &object, libc::EINVAL, "a label has at most 249 bytes and no NUL among them");
@@ -787,7 +798,7 @@ impl MemoryOptions {
         let file = fs::memfd(&label)
             .map_err(|errno| if errno == Errno::INVALID { bad_label() } else { errno.of(operation, &object) })?;
         grow(file.as_fd(), size).map_err(|errno| explain_space(operation, &object, errno, file.as_fd(), size))?;
-        self.map(operation, file, object)
+        Ok(self.memory(self.map(operation, file.as_fd(), &object)?, Some(file), object))
     }
 
     /// Maps what a descriptor stands for, one that was received or inherited.
@@ -808,7 +819,26 @@ impl MemoryOptions {
     /// ```
     #[allow(clippy::wrong_self_convention)] // options come first, as everywhere
     pub fn from_fd(&self, fd: OwnedFd) -> Result<Memory> {
-        self.map("map memory", fd, Object::Kind("descriptor"))
+        self.try_from_fd(fd).map_err(|(error, _)| error)
+    }
+
+    /// As [`from_fd`](Self::from_fd), and gives the descriptor back with the error.
+    ///
+    /// # Errors
+    /// As `from_fd`.
+    ///
+    /// ```
+    /// let (reader, _writer) = unipc::pipe()?;
+    /// let (error, _fd) = unipc::Memory::options().try_from_fd(reader.into()).unwrap_err();
+    /// assert_eq!(error.cause(), "it is no regular file");
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn try_from_fd(&self, fd: OwnedFd) -> std::result::Result<Memory, (Error, OwnedFd)> {
+        let object = Object::Kind("descriptor");
+        match self.map("map memory", fd.as_fd(), &object) {
+            Ok(mapping) => Ok(self.memory(mapping, Some(fd), object)),
+            Err(error) => Err((error, fd)),
+        }
     }
 
     fn wants_to_write(&self) -> bool {
@@ -837,15 +867,18 @@ impl MemoryOptions {
             crate::sys::fd::set_mode(draft.fd(), mode.bits).map_err(fail)?;
         }
         grow(draft.fd(), size).map_err(|errno| explain_space(operation, object, errno, draft.fd(), size))?;
+        let mapping = self.map(operation, draft.fd(), object)?;
         let file = draft.publish(path).map_err(fail)?;
-        self.map(operation, file, object.clone()).inspect_err(|_| {
-            let _ = fs::unlink(path);
-        })
+        Ok(self.memory(mapping, Some(file), object.clone()))
     }
 
-    fn map(&self, operation: &'static str, file: OwnedFd, object: Object) -> Result<Memory> {
-        let refuse = |cause: String| Err(Error::new(operation, &object, libc::EINVAL, cause));
-        let stat = fs::stat(file.as_fd()).map_err(|errno| errno.of(operation, &object))?;
+    fn memory(&self, mapping: Mapping, file: Option<OwnedFd>, object: Object) -> Memory {
+        Memory { mapping: Arc::new(mapping), file, object, sharing: self.sharing, read_only: self.read_only }
+    }
+
+    fn map(&self, operation: &'static str, file: BorrowedFd<'_>, object: &Object) -> Result<Mapping> {
+        let refuse = |cause: String| Err(Error::new(operation, object, libc::EINVAL, cause));
+        let stat = fs::stat(file).map_err(|errno| errno.of(operation, object))?;
         if !stat.is_file() {
             return refuse("it is no regular file".into());
         }
@@ -857,19 +890,17 @@ impl MemoryOptions {
             Some(size) if size > stat.size => {
                 return refuse(format!("it has {} bytes; {size} were asked for", stat.size));
             }
-            Some(size) => check_size(operation, &object, size)?,
+            Some(size) => check_size(operation, object, size)?,
         };
         let shared = self.sharing == Sharing::Shared;
-        let mapping = Mapping::new(Some(file.as_fd()), size, shared, self.protection()).map_err(|errno| {
-            let error = errno.of(operation, &object);
+        Mapping::new(Some(file), size, shared, self.protection()).map_err(|errno| {
+            let error = errno.of(operation, object);
             match errno.0 {
                 libc::EACCES => error.because("the descriptor is not open for the access asked for"),
                 libc::EPERM => error.because("a seal forbids to map it for writing; map it read-only"),
                 _ => error,
             }
-        })?;
-        let (sharing, read_only) = (self.sharing, self.read_only);
-        Ok(Memory { mapping: Arc::new(mapping), file: Some(file), object, sharing, read_only })
+        })
     }
 }
 
@@ -890,7 +921,6 @@ fn check_size(operation: &'static str, object: &Object, size: usize) -> Result<u
 /// Gives a file `size` bytes and their space, or leaves it as it was.
 fn grow(file: BorrowedFd<'_>, size: usize) -> crate::sys::Result<()> {
     let before = fs::stat(file)?.size;
-    fs::set_size(file, size.max(before))?;
     fs::reserve(file, size).inspect_err(|_| {
         let _ = fs::set_size(file, before);
     })
@@ -900,6 +930,9 @@ fn grow(file: BorrowedFd<'_>, size: usize) -> crate::sys::Result<()> {
 fn explain_space(operation: &'static str, object: &Object, errno: Errno, file: BorrowedFd<'_>, size: usize) -> Error {
     let error = errno.of(operation, object);
     match (errno.0, fs::space(file)) {
+        (libc::ENOMEM, _) => {
+            error.because(format!("no memory for {size} bytes: the machine has {} left", fs::memory_available()))
+        }
         (libc::ENOSPC, Ok((free, _))) => error.because(format!(
             "no space for {size} bytes: its file system has {free} free; remove objects there or make it larger"
         )),

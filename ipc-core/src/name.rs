@@ -11,9 +11,7 @@ pub(crate) struct Name(Arc<str>);
 impl Name {
     /// Judges `text`; `longest` is what the kind of object allows behind the slash.
     pub fn new(operation: &'static str, text: &str, longest: usize) -> Result<Name> {
-        let refuse = |errno, cause: String| {
-            Err(Error::new(operation, Object::Name(text.escape_debug().to_string().into()), errno, cause))
-        };
+        let refuse = |errno, cause: String| Err(Error::new(operation, Object::Name(text.into()), errno, cause));
         let Some(rest) = text.strip_prefix('/') else {
             return refuse(libc::EINVAL, format!("a name begins with a slash, as in \"/{}\"", text.escape_debug()));
         };

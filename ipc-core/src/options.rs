@@ -62,11 +62,14 @@ impl Mode {
     }
 }
 
+/// How often is tried again what others undo at once.
+pub(crate) const ATTEMPTS: u32 = 1000;
+
 /// Opens what is there or creates it, and tells which: between the two attempts others may create
 /// or remove the object, so each failure that says so is tried anew; not for ever, because a dangling
 /// symbolic link both does not exist and does.
 pub(crate) fn open_or_create<T>(open: impl Fn() -> Result<T>, create: impl Fn() -> Result<T>) -> Result<(T, Opened)> {
-    let mut attempts = 1000;
+    let mut attempts = ATTEMPTS;
     loop {
         match open() {
             Err(error) if error.errno() == libc::ENOENT => {}

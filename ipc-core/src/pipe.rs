@@ -167,8 +167,24 @@ impl PipeReader {
     /// # Ok::<(), unipc::Error>(())
     /// ```
     pub fn from_fd(fd: OwnedFd) -> Result<PipeReader> {
-        check_end(&fd, sys::pipe::READING)?;
-        Ok(PipeReader::new(fd, "pipe".into()))
+        PipeReader::try_from_fd(fd).map_err(|(error, _)| error)
+    }
+
+    /// As [`from_fd`](Self::from_fd), and gives the descriptor back with the error.
+    ///
+    /// # Errors
+    /// As `from_fd`.
+    ///
+    /// ```
+    /// let file = std::fs::File::open("/dev/null").unwrap();
+    /// let (error, fd) = unipc::PipeReader::try_from_fd(file.into()).unwrap_err();
+    /// assert_eq!(error.cause(), "it is no pipe or FIFO");
+    /// ```
+    pub fn try_from_fd(fd: OwnedFd) -> std::result::Result<PipeReader, (Error, OwnedFd)> {
+        match check_end(&fd, sys::pipe::READING) {
+            Ok(()) => Ok(PipeReader::new(fd, "pipe".into())),
+            Err(error) => Err((error, fd)),
+        }
     }
 
     /// Reads up to `buf.len()` bytes, as many as are there; waits for at least one. 0 is the end of
@@ -263,7 +279,9 @@ impl PipeReader {
 
     /// Moves up to `len` bytes from the pipe to a file, a pipe or a socket without copying them
     /// through this process; 0 is the end of file. Waits while the pipe is empty, or `to` cannot
-    /// take any. [splice(2)](https://man7.org/linux/man-pages/man2/splice.2.html).
+    /// take any. A socket or terminal that has room for a part only waits for the rest even beyond the
+    /// deadline, unless it is in non-blocking mode.
+    /// [splice(2)](https://man7.org/linux/man-pages/man2/splice.2.html).
     ///
     /// # Errors
     /// EINVAL: `to` cannot be spliced to (a file opened for appending, a terminal). EPIPE, EAGAIN,
@@ -338,8 +356,24 @@ impl PipeWriter {
     /// # Ok::<(), unipc::Error>(())
     /// ```
     pub fn from_fd(fd: OwnedFd) -> Result<PipeWriter> {
-        check_end(&fd, sys::pipe::WRITING)?;
-        Ok(PipeWriter::new(fd, "pipe".into()))
+        PipeWriter::try_from_fd(fd).map_err(|(error, _)| error)
+    }
+
+    /// As [`from_fd`](Self::from_fd), and gives the descriptor back with the error.
+    ///
+    /// # Errors
+    /// As `from_fd`.
+    ///
+    /// ```
+    /// let file = std::fs::File::open("/dev/null").unwrap();
+    /// let (error, fd) = unipc::PipeWriter::try_from_fd(file.into()).unwrap_err();
+    /// assert_eq!(error.cause(), "it is no pipe or FIFO");
+    /// ```
+    pub fn try_from_fd(fd: OwnedFd) -> std::result::Result<PipeWriter, (Error, OwnedFd)> {
+        match check_end(&fd, sys::pipe::WRITING) {
+            Ok(()) => Ok(PipeWriter::new(fd, "pipe".into())),
+            Err(error) => Err((error, fd)),
+        }
     }
 
     /// Writes `data`, waiting for room until all of it is in the pipe; only a signal handler makes
@@ -506,7 +540,7 @@ impl PipeEnd {
     ///
     /// # Errors
     /// EPERM: beyond fs.pipe-max-size and the process lacks `CAP_SYS_RESOURCE`. EBUSY: more bytes
-    /// stand in the pipe. EINVAL: `bytes` is beyond 2 GiB.
+    /// stand in the pipe. EINVAL: `bytes` is more than 2147483647.
     ///
     /// ```
     /// let (reader, writer) = unipc::pipe()?;
@@ -526,7 +560,7 @@ impl PipeEnd {
                     None => error,
                 },
                 libc::EBUSY => error.because(format!("more than {bytes} bytes stand in it")),
-                libc::EINVAL => error.because(format!("{bytes} bytes are beyond 2147483648")),
+                libc::EINVAL => error.because(format!("{bytes} bytes are more than 2147483647")),
                 _ => error,
             }
         })

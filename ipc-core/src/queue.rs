@@ -537,15 +537,18 @@ impl Queue {
     /// # Ok::<(), unipc::Error>(())
     /// ```
     pub fn notify_signal(&self, signal: i32, value: usize) -> Result<()> {
-        self.inner.notify_signal(signal, value).map_err(|errno| {
+        // The kernel takes 0, which holds the registration and never comes.
+        let registered = if signal == 0 { Err(Errno::INVALID) } else { self.inner.notify_signal(signal, value) };
+        registered.map_err(|errno| {
             let error = self.explain_notify(errno);
             if errno == Errno::INVALID { error.because(format!("{signal} is no signal")) } else { error }
         })
     }
 
     /// As [`notify_signal`](Self::notify_signal), but runs `callback` once, on a thread of its own
-    /// with all signals blocked. The thread exists from now until the message comes or the
-    /// registration is removed. In a child made by fork there is neither.
+    /// with all signals blocked but those of its own faults. The thread exists from now until the
+    /// message comes or the registration is removed. In a child made by fork there is neither, but a
+    /// descriptor that closes at exec.
     ///
     /// To wait together with other descriptors, poll the queue's own instead: it is readable while
     /// messages are there ([`AsFd`]).
@@ -568,7 +571,9 @@ impl Queue {
         self.inner.notify_callback(Box::new(callback)).map_err(|errno| self.explain_notify(errno))
     }
 
-    /// Removes the registration of this process; without one it does nothing.
+    /// Removes the registration of this process; without one it does nothing. When it returns, no
+    /// callback that was registered by this handle runs any more or will run: it waits for one whose
+    /// message has come, unless the callback itself makes this call.
     ///
     /// # Errors
     /// None that an open queue gives.

@@ -17,6 +17,7 @@ pub(crate) mod pipe;
 pub(crate) mod sem;
 pub(crate) mod shm;
 pub(crate) mod signal;
+pub(crate) mod slot;
 
 pub(crate) type Result<T> = std::result::Result<T, Errno>;
 

@@ -2,7 +2,7 @@
 
 use crate::deadline::Deadline;
 use crate::error::Errno;
-use crate::options::Mode;
+use crate::options::{ATTEMPTS, Mode};
 use crate::sys::{self, fd, fs, pipe};
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -21,8 +21,15 @@ pub(crate) fn create(path: &CStr, mode: Mode) -> sys::Result<OwnedFd> {
         fs::set_mode_of_path(draft.fd(), mode.bits)?;
         return draft.publish(path);
     }
-    fs::mkfifo(path, mode.bits)?;
-    locate(path)
+    let mut attempts = ATTEMPTS;
+    loop {
+        fs::mkfifo(path, mode.bits)?;
+        match locate(path) {
+            // Somebody removed it at once.
+            Err(Errno(libc::ENOENT)) if attempts > 0 => attempts -= 1,
+            done => return done,
+        }
+    }
 }
 
 /// Finds the file at `path` without opening it; [`is_fifo`] then judges the very file.

@@ -12,18 +12,18 @@ pub(crate) struct End {
     fd: OwnedFd,
     /// The same pipe without blocking, opened when a call first must not block. It cannot be had where
     /// this process may not reopen the pipe: another user made it, or /proc is not there.
-    twin: fd::Lazy,
+    twin: fd::LazyFd,
     /// SIGPIPE would end the process, so each write goes without it.
     guard: bool,
 }
 
 impl End {
     pub fn reader(fd: OwnedFd) -> End {
-        End { fd, twin: fd::Lazy::new(), guard: false }
+        End { fd, twin: fd::LazyFd::new(), guard: false }
     }
 
     pub fn writer(fd: OwnedFd) -> End {
-        End { fd, twin: fd::Lazy::new(), guard: signal::sigpipe_is_fatal() }
+        End { fd, twin: fd::LazyFd::new(), guard: signal::sigpipe_is_fatal() }
     }
 
     pub fn fd(&self) -> BorrowedFd<'_> {
@@ -89,20 +89,25 @@ impl End {
     }
 }
 
-/// Repeats a call that moves bytes between two descriptors and does not block, until it is served or
-/// the deadline passes.
+/// Repeats a call that moves bytes between two descriptors, of which a pipe does not block, until it
+/// is served or the deadline passes. The other one may be a socket or a terminal, which would block
+/// in the call: with a deadline both are ready before it is made.
 pub(crate) fn between(
     from: BorrowedFd<'_>,
     to: BorrowedFd<'_>,
     deadline: Deadline,
     call: impl Fn() -> sys::Result<usize>,
 ) -> sys::Result<usize> {
+    let both_ready = || {
+        deadline.wait_for(from, fd::READABLE)?;
+        deadline.wait_for(to, fd::WRITABLE)
+    };
+    if !deadline.is_never() {
+        both_ready()?;
+    }
     loop {
         match call() {
-            Err(Errno::AGAIN) if !deadline.is_now() => {
-                deadline.wait_for(from, fd::READABLE)?;
-                deadline.wait_for(to, fd::WRITABLE)?;
-            }
+            Err(Errno::AGAIN) if !deadline.is_now() => both_ready()?,
             done => return done,
         }
     }

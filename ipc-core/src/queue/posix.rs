@@ -4,9 +4,11 @@ use crate::deadline::{Deadline, Until};
 use crate::error::{Errno, Error, Object};
 use crate::name::Name;
 use crate::options::{Access, Mode};
+use crate::sys::slot::Slot;
 use crate::sys::{self, fd, fs, mq, signal};
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// For mq_timedsend(2) and mq_timedreceive(2): a point long past, so they do not wait. Unlike
@@ -16,8 +18,37 @@ const AT_ONCE: Duration = Duration::ZERO;
 #[derive(Debug)]
 pub(crate) struct Queue {
     fd: OwnedFd,
+    callback: Slot<Callback>,
     pub max_messages: usize,
     pub message_size: usize,
+}
+
+/// A thread that runs a callback, or will; it ends when the notification came or was removed.
+#[derive(Debug)]
+struct Callback {
+    thread: JoinHandle<()>,
+    /// A child made by fork has the handle, but not the thread.
+    process: u32,
+    /// One that was notified before and may still run.
+    earlier: Option<Box<Callback>>,
+}
+
+impl Callback {
+    /// Those of a chain that may still run.
+    fn running(chain: Option<Box<Callback>>) -> Option<Box<Callback>> {
+        let mut chain = chain?;
+        chain.earlier = Callback::running(chain.earlier);
+        if chain.thread.is_finished() { chain.earlier } else { Some(chain) }
+    }
+
+    fn join(self) {
+        if self.process == std::process::id() && self.thread.thread().id() != thread::current().id() {
+            let _ = self.thread.join(); // a panic in the callback has been reported in its thread
+        }
+        if let Some(earlier) = self.earlier {
+            earlier.join();
+        }
+    }
 }
 
 /// Attributes of a queue to be made; what is absent is the system's default.
@@ -44,7 +75,12 @@ fn file(name: &Name) -> CString {
 impl Queue {
     fn adopt(fd: OwnedFd) -> sys::Result<Queue> {
         let attributes = mq::attributes(fd.as_fd())?;
-        Ok(Queue { fd, max_messages: attributes.max_messages, message_size: attributes.message_size })
+        Ok(Queue {
+            fd,
+            callback: Slot::new(),
+            max_messages: attributes.max_messages,
+            message_size: attributes.message_size,
+        })
     }
 
     pub fn open(name: &Name, access: Access, nonblocking: bool) -> Result<Queue, Error> {
@@ -148,15 +184,22 @@ impl Queue {
                 callback();
             }
         };
-        let thread = std::thread::Builder::new().name("unipc-notify".into());
-        signal::with_all_blocked(|| thread.spawn(run)).map(drop).map_err(|error| {
+        let builder = thread::Builder::new().name("unipc-notify".into());
+        let thread = signal::with_all_blocked(|| builder.spawn(run)).map_err(|error| {
             let _ = mq::cancel_notify(self.fd());
             Errno(error.raw_os_error().unwrap_or(libc::EAGAIN))
-        })
+        })?;
+        let earlier = Callback::running(self.callback.replace(None));
+        self.callback.replace(Some(Box::new(Callback { thread, process: std::process::id(), earlier })));
+        Ok(())
     }
 
     pub fn cancel_notify(&self) -> sys::Result<()> {
-        mq::cancel_notify(self.fd())
+        mq::cancel_notify(self.fd())?;
+        if let Some(callback) = self.callback.replace(None) {
+            callback.join();
+        }
+        Ok(())
     }
 }
 

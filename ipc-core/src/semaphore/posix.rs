@@ -8,8 +8,8 @@ use crate::name::Name;
 use crate::options::Mode;
 use crate::sys::map::{Mapping, READ_WRITE};
 use crate::sys::sem::{self, Sem};
-use crate::sys::{self, fd, fs, shm};
-use std::os::fd::{AsFd, OwnedFd};
+use crate::sys::{self, clock, fd, fs, shm};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 const PREFIX: &str = "sem.";
@@ -25,18 +25,18 @@ pub(crate) struct Semaphore {
 impl Semaphore {
     pub fn create(operation: &'static str, name: &Name, mode: Mode, value: u32) -> Result<Semaphore, Error> {
         let path = shm::path(&name.file(PREFIX));
-        let file = || -> sys::Result<OwnedFd> {
+        let make = || -> sys::Result<Semaphore> {
             let draft = fs::Draft::file(&path, mode.bits)?;
             if mode.exact {
                 fd::set_mode(draft.fd(), mode.bits)?;
             }
-            fs::set_size(draft.fd(), sem::SIZE)?;
             fs::reserve(draft.fd(), sem::SIZE)?;
-            let mapping = Mapping::new(Some(draft.fd()), sem::SIZE, true, READ_WRITE)?;
-            mapping.write(0, &sem::image(value))?;
-            draft.publish(&path)
+            let semaphore = Semaphore::map(draft.fd())?;
+            semaphore.sem.init(value)?;
+            draft.publish(&path)?;
+            Ok(semaphore)
         };
-        Semaphore::map(&file().map_err(|errno| errno.of(operation, name))?).map_err(|errno| errno.of(operation, name))
+        make().map_err(|errno| errno.of(operation, name))
     }
 
     pub fn open(operation: &'static str, name: &Name) -> Result<Semaphore, Error> {
@@ -47,11 +47,11 @@ impl Semaphore {
             let cause = format!("it is no semaphore: {} bytes where a sem_t has {}", stat.size, sem::SIZE);
             return Err(fail(Errno::INVALID).because(cause));
         }
-        Semaphore::map(&file).map_err(fail)
+        Semaphore::map(file.as_fd()).map_err(fail)
     }
 
-    fn map(file: &OwnedFd) -> sys::Result<Semaphore> {
-        let mapping = Mapping::new(Some(file.as_fd()), sem::SIZE, true, READ_WRITE)?;
+    fn map(file: BorrowedFd<'_>) -> sys::Result<Semaphore> {
+        let mapping = Mapping::new(Some(file), sem::SIZE, true, READ_WRITE)?;
         Ok(Semaphore { sem: Sem::at(&Arc::new(mapping), 0)? })
     }
 
@@ -76,9 +76,9 @@ impl Semaphore {
         }
         match deadline.0 {
             Until::Now => Err(Errno::AGAIN),
-            Until::Never => self.sem.wait(&sem::Until::Never),
-            Until::Monotonic(point) => self.sem.wait(&sem::Until::Monotonic(point)),
-            Until::Realtime(point) => self.sem.wait(&sem::Until::Realtime(point)),
+            Until::Never => self.sem.wait(None),
+            Until::Monotonic(point) => self.sem.wait(Some((clock::MONOTONIC, point))),
+            Until::Realtime(point) => self.sem.wait(Some((clock::REALTIME, point))),
         }
     }
 

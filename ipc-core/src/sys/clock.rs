@@ -5,12 +5,15 @@ use std::time::Duration;
 /// The farthest point that a wait is given, about 136 years: every kernel interface takes it.
 pub const FARTHEST: Duration = Duration::from_secs(u32::MAX as u64);
 
+pub const MONOTONIC: libc::clockid_t = libc::CLOCK_MONOTONIC;
+pub const REALTIME: libc::clockid_t = libc::CLOCK_REALTIME;
+
 pub fn monotonic() -> Duration {
-    now(libc::CLOCK_MONOTONIC)
+    now(MONOTONIC)
 }
 
 pub fn realtime() -> Duration {
-    now(libc::CLOCK_REALTIME)
+    now(REALTIME)
 }
 
 fn now(clock: libc::clockid_t) -> Duration {

@@ -1,6 +1,7 @@
 //! What every descriptor can do: poll(2), read(2), fcntl(2), dup(2).
 
 use super::{Result, check, clock, syscall};
+use crate::error::Errno;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
@@ -46,6 +47,11 @@ pub fn set_nonblocking(fd: BorrowedFd<'_>, on: bool) -> Result<()> {
         fcntl(fd, libc::F_SETFL, wanted)?;
     }
     Ok(())
+}
+
+/// Sets O_DIRECT: each write to a pipe is a packet, as pipe2(2) has it.
+pub fn set_packets(fd: BorrowedFd<'_>) -> Result<()> {
+    fcntl(fd, libc::F_SETFL, status_flags(fd)? | libc::O_DIRECT).map(drop)
 }
 
 pub fn is_inheritable(fd: BorrowedFd<'_>) -> Result<bool> {
@@ -112,26 +118,31 @@ pub fn sleep(time: Duration) -> Result<()> {
 /// A descriptor that is opened when it is first needed, without a lock, which a fork could leave
 /// locked in the child for ever.
 #[derive(Debug)]
-pub struct Lazy(AtomicI32);
+pub struct LazyFd(AtomicI32);
 
 const NOT_YET: i32 = -1;
 const NOT_TO_BE_HAD: i32 = -2;
 
-impl Lazy {
-    pub const fn new() -> Lazy {
-        Lazy(AtomicI32::new(NOT_YET))
+impl LazyFd {
+    pub const fn new() -> LazyFd {
+        LazyFd(AtomicI32::new(NOT_YET))
     }
 
-    /// The descriptor, by `open` the first time; `None` when that failed once.
+    /// The descriptor, by `open` the first time. `None` when that failed: for good where the process
+    /// has not the right, and for this time only where it lacked something.
     pub fn get(&self, open: impl FnOnce() -> Result<OwnedFd>) -> Option<BorrowedFd<'_>> {
         let mut number = self.0.load(Ordering::Acquire);
         if number == NOT_YET {
-            let mine = open().map_or(NOT_TO_BE_HAD, IntoRawFd::into_raw_fd);
+            let mine = match open() {
+                Ok(fd) => fd.into_raw_fd(),
+                Err(Errno(libc::EACCES | libc::EPERM | libc::ENOENT)) => NOT_TO_BE_HAD,
+                Err(_) => return None,
+            };
             match self.0.compare_exchange(NOT_YET, mine, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => number = mine,
                 Err(first) => {
                     number = first;
-                    drop(Lazy(AtomicI32::new(mine))); // another thread was faster
+                    drop(LazyFd(AtomicI32::new(mine))); // another thread was faster
                 }
             }
         }
@@ -140,7 +151,7 @@ impl Lazy {
     }
 }
 
-impl Drop for Lazy {
+impl Drop for LazyFd {
     fn drop(&mut self) {
         let number = *self.0.get_mut();
         if number >= 0 {

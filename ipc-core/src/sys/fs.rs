@@ -41,6 +41,8 @@ pub fn reopen(fd: BorrowedFd<'_>, flags: i32) -> Result<OwnedFd> {
 
 pub struct Stat {
     pub size: usize,
+    /// How many of its bytes have their space.
+    pub allocated: usize,
     kind: u32,
 }
 
@@ -61,7 +63,11 @@ pub fn stat(fd: BorrowedFd<'_>) -> Result<Stat> {
         check(libc::fstat(fd.as_raw_fd(), stat.as_mut_ptr()).into())?;
         stat.assume_init()
     };
-    Ok(Stat { size: usize::try_from(stat.st_size).unwrap_or(0), kind: stat.st_mode & libc::S_IFMT })
+    Ok(Stat {
+        size: usize::try_from(stat.st_size).unwrap_or(0),
+        allocated: usize::try_from(stat.st_blocks).unwrap_or(0) * 512,
+        kind: stat.st_mode & libc::S_IFMT,
+    })
 }
 
 /// Sets the permission bits of what an `O_PATH` descriptor stands for, whatever the umask.
@@ -87,18 +93,29 @@ fn link(from: &CStr, to: &CStr, follow: bool) -> Result<()> {
     check(unsafe { libc::linkat(libc::AT_FDCWD, from.as_ptr(), libc::AT_FDCWD, to.as_ptr(), flags) }.into()).map(drop)
 }
 
-/// Cuts or extends a file. New bytes are zero and, with [`reserve`], have their space.
+/// Cuts a file, or extends it by zeroes that have no space of their own.
 pub fn set_size(fd: BorrowedFd<'_>, size: usize) -> Result<()> {
     let size = libc::off_t::try_from(size).map_err(|_| Errno(libc::EFBIG))?;
     // SAFETY: no memory is involved.
     check(unsafe { libc::ftruncate(fd.as_raw_fd(), size) }.into()).map(drop)
 }
 
-/// posix_fallocate(3): reserves the first `size` bytes, so that touching them later cannot fail.
+/// posix_fallocate(3): reserves the first `size` bytes, so that touching them later cannot fail; a
+/// file that was shorter has that size then.
 ///
 /// A signal makes it undo what it did; where signals keep coming it gets ahead in small pieces.
 pub fn reserve(fd: BorrowedFd<'_>, size: usize) -> Result<()> {
     const PIECE: usize = 1 << 20;
+    if is_in_memory(fd)? {
+        let (_, whole) = space(fd)?; // 0 is no limit, as memfds have it
+        if whole > 0 && size as u64 > whole {
+            return Err(Errno(libc::ENOSPC));
+        }
+        // The kernel would go on until it kills processes for want of memory.
+        if size - stat(fd)?.allocated.min(size) > memory_available() {
+            return Err(Errno(libc::ENOMEM));
+        }
+    }
     match allocate(fd, 0, size) {
         Err(Errno(libc::EINTR)) => {}
         done => return done,
@@ -126,6 +143,27 @@ fn allocate(fd: BorrowedFd<'_>, offset: usize, len: usize) -> Result<()> {
 /// Whether the process has a descriptor left: EMFILE has other reasons then.
 pub fn can_open_one_more() -> bool {
     open(c"/dev/null", libc::O_RDONLY, 0).is_ok()
+}
+
+/// Whether a file is on a tmpfs, as named objects and memfds are.
+fn is_in_memory(fd: BorrowedFd<'_>) -> Result<bool> {
+    let mut stat = MaybeUninit::<libc::statfs>::zeroed();
+    // SAFETY: `stat` is valid to write to, and zeroes are a valid value.
+    let stat = unsafe {
+        check(libc::fstatfs(fd.as_raw_fd(), stat.as_mut_ptr()).into())?;
+        stat.assume_init()
+    };
+    Ok(stat.f_type == libc::TMPFS_MAGIC)
+}
+
+/// How many bytes of memory, swap included, can still be had; without /proc, no end of them.
+pub fn memory_available() -> usize {
+    let Ok(text) = std::fs::read_to_string("/proc/meminfo") else { return usize::MAX };
+    let kibibytes = |name: &str| -> usize {
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|rest| rest.trim().strip_suffix(" kB")?.trim().parse().ok()).unwrap_or(0)
+    };
+    (kibibytes("MemAvailable:") + kibibytes("SwapFree:")) * 1024
 }
 
 /// A number that the kernel tells under /proc/sys, to explain a refusal.
@@ -163,14 +201,19 @@ pub fn seals(fd: BorrowedFd<'_>) -> Result<u32> {
     check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GET_SEALS) }.into()).map(|seals| seals as u32)
 }
 
+/// The directory of `path`, without the slash behind it.
+fn directory(path: &CStr) -> &[u8] {
+    let bytes = path.to_bytes();
+    bytes.iter().rposition(|&byte| byte == b'/').map_or(b".", |slash| &bytes[..slash])
+}
+
 /// Makes something under a name in the directory of `path` that nobody has yet.
 fn make_draft<T>(path: &CStr, make: impl Fn(&CStr) -> Result<T>) -> Result<(T, Temporary)> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    let bytes = path.to_bytes();
-    let directory = &bytes[..bytes.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1)];
+    let directory = directory(path);
     loop {
         let own = format!(".unipc-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let name = CString::new([directory, own.as_bytes()].concat()).expect("no part has a NUL");
+        let name = CString::new([directory, b"/", own.as_bytes()].concat()).expect("no part has a NUL");
         match make(&name) {
             // Left by a process of this number that was killed, or made by one in another PID namespace.
             Err(Errno(libc::EEXIST)) => {}
@@ -189,12 +232,7 @@ pub struct Draft {
 impl Draft {
     /// A regular file in the directory of `path`, open for reading and writing; the umask applies.
     pub fn file(path: &CStr, mode: u32) -> Result<Draft> {
-        let bytes = path.to_bytes();
-        let directory = match bytes.iter().rposition(|&byte| byte == b'/') {
-            Some(0) => c"/".into(),
-            Some(slash) => CString::new(&bytes[..slash]).expect("part of a C string"),
-            None => CString::from(c"."),
-        };
+        let directory = CString::new([directory(path), b"/"].concat()).expect("part of a C string");
         match open(&directory, libc::O_TMPFILE | libc::O_RDWR, mode) {
             Ok(fd) => Ok(Draft { fd, temporary: None }),
             Err(Errno(libc::EOPNOTSUPP | libc::EISDIR)) => {

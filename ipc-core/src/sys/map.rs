@@ -71,7 +71,8 @@ impl Mapping {
 
     pub fn read(&self, offset: usize, buf: &mut [u8]) -> Result<()> {
         let from = self.range(offset, buf.len(), libc::PROT_READ)?;
-        // SAFETY: `range` checked the bytes; `buf` is our own and does not overlap a mapping.
+        // SAFETY: `range` checked the bytes; `buf` is valid, and copied byte by byte if C gave one
+        // that lies in the mapping itself.
         unsafe { copy_racing(from.as_ptr(), buf.as_mut_ptr(), buf.len()) };
         Ok(())
     }

@@ -2,13 +2,13 @@
 
 use super::{Result, check, fd, fs, signal, syscall};
 use crate::error::Errno;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// pwritev2(2) flag of Linux 6.18: EPIPE without SIGPIPE.
 const RWF_NOSIGNAL: libc::c_long = 0x100;
 
-/// This kernel does not know `RWF_NOSIGNAL`. A hint: a wrong one costs a system call.
+/// This kernel does not know `RWF_NOSIGNAL`, or a sandbox forbids the call. A hint: a wrong one costs a system call.
 static NO_RWF_NOSIGNAL: AtomicBool = AtomicBool::new(false);
 
 pub const READING: i32 = libc::O_RDONLY;
@@ -43,7 +43,7 @@ fn guarded_write(fd: BorrowedFd<'_>, data: &[u8]) -> Result<usize> {
         // SAFETY: one iovec over `data`, from which the kernel only reads; offset -1 means "no offset".
         let written = unsafe { syscall!(SYS_pwritev2, fd, &raw const part, 1, -1, -1, RWF_NOSIGNAL,) };
         match written {
-            Err(Errno(libc::EOPNOTSUPP | libc::ENOSYS)) => NO_RWF_NOSIGNAL.store(true, Ordering::Relaxed),
+            Err(Errno(libc::EOPNOTSUPP | libc::ENOSYS | libc::EPERM)) => NO_RWF_NOSIGNAL.store(true, Ordering::Relaxed),
             other => return other,
         }
     }
@@ -60,8 +60,12 @@ fn plain_write(fd: BorrowedFd<'_>, data: &[u8]) -> Result<usize> {
 /// A second open file description of the same pipe and direction, with O_NONBLOCK of its own:
 /// setting the flag on the first would show in every process that shares it.
 pub fn nonblocking_twin(fd: BorrowedFd<'_>) -> Result<OwnedFd> {
-    let direction = fd::status_flags(fd)? & libc::O_ACCMODE;
-    fs::reopen(fd, direction | libc::O_NONBLOCK)
+    let flags = fd::status_flags(fd)?;
+    let twin = fs::reopen(fd, flags & libc::O_ACCMODE | libc::O_NONBLOCK)?;
+    if flags & libc::O_DIRECT != 0 {
+        fd::set_packets(twin.as_fd())?;
+    }
+    Ok(twin)
 }
 
 /// Bytes that a read would find.

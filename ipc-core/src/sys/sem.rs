@@ -3,7 +3,6 @@
 use super::map::{Mapping, READ_WRITE};
 use super::{Result, check, clock};
 use crate::error::Errno;
-use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,23 +28,6 @@ pub struct Sem {
 unsafe impl Send for Sem {}
 // SAFETY: as above.
 unsafe impl Sync for Sem {}
-
-/// When a wait ends.
-pub enum Until {
-    Never,
-    Monotonic(Duration),
-    Realtime(Duration),
-}
-
-/// The bytes of a `sem_t` of `value` that processes share, as sem_open(3) writes them to a file.
-pub fn image(value: u32) -> [u8; SIZE] {
-    let mut sem = MaybeUninit::<libc::sem_t>::zeroed();
-    // SAFETY: `sem` is valid to write to and all of it was initialised to zero, so it is `SIZE` bytes.
-    unsafe {
-        libc::sem_init(sem.as_mut_ptr(), 1, value);
-        ptr::read(sem.as_ptr().cast())
-    }
-}
 
 impl Sem {
     /// The `sem_t` at `offset`: EINVAL when it would not be aligned, ERANGE when it does not fit,
@@ -75,24 +57,20 @@ impl Sem {
         check(unsafe { libc::sem_trywait(self.at.as_ptr()) }.into()).map(drop)
     }
 
+    /// Waits until a point on one of the two clocks, or for ever.
     #[cold]
-    pub fn wait(&self, until: &Until) -> Result<()> {
+    pub fn wait(&self, until: Option<(libc::clockid_t, Duration)>) -> Result<()> {
         let _whole = NoCancel::new();
-        let on = |clock, point: Duration| {
-            let point = clock::timespec(point);
-            // SAFETY: as in `init`; the timespec is valid and the clock one of the two allowed.
-            unsafe { sem_clockwait(self.at.as_ptr(), clock, &raw const point) }
-        };
-        check(
-            match *until {
-                // SAFETY: as in `init`.
-                Until::Never => unsafe { libc::sem_wait(self.at.as_ptr()) },
-                Until::Monotonic(point) => on(libc::CLOCK_MONOTONIC, point),
-                Until::Realtime(point) => on(libc::CLOCK_REALTIME, point),
+        let outcome = match until {
+            // SAFETY: as in `init`.
+            None => unsafe { libc::sem_wait(self.at.as_ptr()) },
+            Some((clock, point)) => {
+                let point = clock::timespec(point);
+                // SAFETY: as in `init`; the timespec is valid.
+                unsafe { sem_clockwait(self.at.as_ptr(), clock, &raw const point) }
             }
-            .into(),
-        )
-        .map(drop)
+        };
+        check(outcome.into()).map(drop)
     }
 
     pub fn value(&self) -> u32 {

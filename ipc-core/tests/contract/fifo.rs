@@ -212,6 +212,32 @@ crate::promises! {
         assert_eq!(errno(Fifo::unlink(scratch.path())), libc::ENOENT);
     }
 
+    fn a_writer_whose_reader_came_back_writes_as_before() {
+        let scratch = Scratch::new();
+        let fifo = fifo(&scratch);
+        let reader = fifo.try_open_reader().unwrap();
+        let writer = fifo.try_open_writer().unwrap();
+        drop(reader);
+        assert_eq!(errno(writer.try_write(b"x")), libc::EPIPE);
+        let _reader = fifo.try_open_reader().unwrap();
+        assert_eq!(writer.try_write(&vec![0; 60_000]).unwrap(), 60_000);
+    }
+
+    fn an_unlink_storm_does_not_keep_a_fifo_from_being_opened_or_created() {
+        let scratch = Scratch::new();
+        let path = scratch.path();
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                let _ = std::fs::remove_file(&path);
+            });
+            for _ in 0..5000 {
+                Fifo::options().open_or_create(&path).unwrap();
+            }
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+    }
+
     fn timeouts_work_on_its_ends_too() {
         let scratch = Scratch::new();
         let fifo = fifo(&scratch);

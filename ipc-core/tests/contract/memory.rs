@@ -182,12 +182,30 @@ crate::promises! {
         assert_eq!(errno(memory.resize(0)), libc::EINVAL);
     }
 
+    fn resizing_sets_the_object_however_long_others_have_made_it() {
+        let scratch = Scratch::new();
+        let mut first = Memory::create(scratch.name(), 10_000).unwrap();
+        let mut view = Memory::options().size(100).open(scratch.name()).unwrap();
+        first.resize(50_000).unwrap();
+        view.resize(20_000).unwrap();
+        view.write_at(19_999, b"x").unwrap();
+        assert_eq!(Memory::open(scratch.name()).unwrap().len(), 20_000);
+        first.resize(60_000).unwrap();
+        first.write_at(59_999, b"x").unwrap();
+        assert_eq!(read(&first, 19_999, 2), [b'x', 0]);
+    }
+
     fn a_resize_that_fails_changes_nothing() {
         let scratch = Scratch::new();
         let mut memory = Memory::create(scratch.name(), 100).unwrap();
         assert_eq!(errno(memory.resize(1 << 60)), libc::ENOSPC);
         assert_eq!((memory.len(), Memory::open(scratch.name()).unwrap().len()), (100, 100));
         memory.write_at(99, b"x").unwrap();
+        let mut sealed = Memory::options().size(1 << 20).memfd("sealed").unwrap();
+        sealed.seal(Seals::SHRINK).unwrap();
+        assert_eq!(errno(sealed.resize(100)), libc::EPERM);
+        assert_eq!(sealed.len(), 1 << 20);
+        sealed.write_at((1 << 20) - 1, b"x").unwrap();
     }
 
     fn what_cannot_be_resized_says_so() {

@@ -302,6 +302,30 @@ crate::promises! {
         assert_eq!(source.splice_to(&writer, 10, Deadline::NEVER).unwrap(), 0);
     }
 
+    fn splicing_to_a_full_socket_waits_no_longer_than_told() {
+        let (mut socket, other) = std::os::unix::net::UnixStream::pair().unwrap();
+        socket.set_nonblocking(true).unwrap();
+        while socket.write(&[0; 4096]).is_ok() {}
+        socket.set_nonblocking(false).unwrap();
+        let (source, into_source) = pipe().unwrap();
+        into_source.write(b"x").unwrap();
+        assert!(source.splice_to(&socket, 1, Deadline::NOW).unwrap_err().would_block());
+        assert!(source.splice_to(&socket, 1, SHORT).unwrap_err().timed_out());
+        let (_reader, writer) = pipe().unwrap();
+        assert!(writer.splice_from(&other, 1, Duration::ZERO).is_ok()); // what fills the other side
+        assert_eq!(source.available().unwrap(), 1);
+    }
+
+    fn packets_stay_packets_with_a_timeout_too() {
+        let mut ends = [0; 2];
+        assert_eq!(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_DIRECT) }, 0);
+        let [reader, writer] = ends.map(|fd| unsafe { <OwnedFd as std::os::fd::FromRawFd>::from_raw_fd(fd) });
+        let (reader, writer) = (PipeReader::from_fd(reader).unwrap(), PipeWriter::from_fd(writer).unwrap());
+        writer.write_by(b"ab", SHORT).unwrap();
+        writer.write_by(b"cd", SHORT).unwrap();
+        assert_eq!(reader.read_by(&mut [0; 8], SHORT).unwrap(), 2);
+    }
+
     fn tee_copies_and_leaves_the_bytes_in_place() {
         let (source, into_source) = pipe().unwrap();
         let (copy, into_copy) = pipe().unwrap();

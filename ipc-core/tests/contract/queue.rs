@@ -414,6 +414,55 @@ crate::promises! {
         assert_eq!(errno(queue.notify_signal(9999, 0)), libc::EINVAL);
     }
 
+    fn no_callback_runs_once_the_cancellation_has_returned(engine) {
+        let scratch = Scratch::new();
+        let queue = queue(engine, &scratch, 1);
+        for round in 0..200 {
+            let cancelled = Arc::new(AtomicUsize::new(0));
+            let (seen, late) = (cancelled.clone(), Arc::new(AtomicUsize::new(0)));
+            let counter = late.clone();
+            queue.notify_callback(move || {
+                if round % 2 == 0 {
+                    std::thread::sleep(Duration::from_micros(100));
+                }
+                counter.fetch_add(seen.load(Ordering::SeqCst), Ordering::SeqCst);
+            }).unwrap();
+            queue.send(b"x", 0).unwrap();
+            queue.cancel_notify().unwrap();
+            cancelled.store(1, Ordering::SeqCst);
+            queue.receive().unwrap();
+            assert_eq!((late.load(Ordering::SeqCst), Arc::strong_count(&cancelled)), (0, 1));
+        }
+    }
+
+    fn a_callback_may_register_and_cancel_anew(engine) {
+        let scratch = Scratch::new();
+        let queue = Arc::new(queue(engine, &scratch, 4));
+        let (tell, told) = mpsc::channel();
+        let again = queue.clone();
+        queue.notify_callback(move || {
+            again.receive().unwrap();
+            let (inner, tell_inner) = (again.clone(), tell.clone());
+            again.notify_callback(move || {
+                inner.cancel_notify().unwrap();
+                tell_inner.send("again").unwrap();
+            }).unwrap();
+            tell.send("once").unwrap();
+        }).unwrap();
+        queue.send(b"x", 0).unwrap();
+        assert_eq!(told.recv(), Ok("once"));
+        queue.send(b"x", 0).unwrap();
+        assert_eq!(told.recv(), Ok("again"));
+    }
+
+    fn signal_0_is_no_signal(engine) {
+        let scratch = Scratch::new();
+        let queue = queue(engine, &scratch, 1);
+        assert_eq!(errno(queue.notify_signal(0, 0)), libc::EINVAL);
+        queue.notify_signal(libc::SIGUSR2, 0).unwrap();
+        queue.cancel_notify().unwrap();
+    }
+
     fn closing_the_queue_ends_the_thread_that_waits_for_notification(engine) {
         let scratch = Scratch::new();
         let queue = queue(engine, &scratch, 1);

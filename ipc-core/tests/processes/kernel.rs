@@ -57,6 +57,10 @@ crate::promises! {
         assert_eq!(cause, "no space for 614400 bytes: its file system has 524288 free; remove objects there or make it larger");
     }
 
+    fn more_memory_than_the_machine_has_is_refused_before_it_is_taken() {
+        assert_eq!(play("ask-for-too-much-memory", &[]), "refused");
+    }
+
     fn timed_calls_work_without_proc() {
         let Some(said) = play_as_root("working without /proc", "work-without-proc", &[]) else { return };
         assert_eq!(said, "worked");

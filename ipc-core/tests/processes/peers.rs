@@ -116,6 +116,7 @@ pub fn play(role: &str, arguments: &[&str]) {
         }
         ("queue-refusals-as-nobody", [name]) => queue_refusals(name),
         ("fill-a-small-file-system", [name]) => fill_a_small_file_system(name),
+        ("ask-for-too-much-memory", []) => ask_for_too_much_memory(),
         ("work-without-proc", []) => work_without_proc(),
         ("leak-nothing", [name, path]) => leak_nothing(name, path),
         ("run-out-of-descriptors", [name]) => run_out_of_descriptors(name),
@@ -157,6 +158,21 @@ fn write_without_reader() {
     ]
     .map(|error| error.errno())
     .to_vec();
+    errnos.dedup();
+
+    // The reader takes some of a long write and leaves: the kernel raises the signal, and says how
+    // much went.
+    let (reader, writer) = unipc::pipe().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut some = vec![0; 65_536];
+            reader.read_full(&mut some, LONG).unwrap();
+            std::thread::sleep(Duration::from_millis(20));
+        });
+        let data = vec![0; 1 << 20];
+        assert!(writer.write(&data).map_or_else(|error| error.errno() == libc::EPIPE, |count| count < data.len()));
+        errnos.push(writer.write_full(&data, Deadline::NEVER).unwrap_err().errno());
+    });
     errnos.dedup();
     println!("{errnos:?}");
 }
@@ -375,6 +391,22 @@ fn fill_a_small_file_system(name: &str) {
     let error = Semaphore::create(name, 1).unwrap_err();
     assert_eq!(error.errno(), libc::ENOSPC);
     half.write_at(0, &vec![7; 1 << 20]).unwrap(); // every byte was reserved
+}
+
+/// A memfd has no file system to bound it: the kernel would give until it kills. Should the refusal
+/// ever fail, the limit of this process protects the machine.
+fn ask_for_too_much_memory() {
+    let limit = libc::rlimit { rlim_cur: 1 << 30, rlim_max: 1 << 30 };
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+        assert_eq!(libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit), 0);
+    }
+    let error = Memory::options().size(1 << 46).memfd("huge").unwrap_err();
+    assert_eq!(error.errno(), libc::ENOMEM, "{error}");
+    let mut memory = Memory::options().size(4096).memfd("growing").unwrap();
+    assert_eq!(memory.resize(1 << 46).unwrap_err().errno(), libc::ENOMEM);
+    assert_eq!(memory.len(), 4096);
+    println!("refused");
 }
 
 /// Without /proc a pipe cannot be reopened: the timed calls then poll.
