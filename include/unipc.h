@@ -969,7 +969,7 @@ ssize_t unipc_pipe_available(const struct unipc_pipe_reader *reader);
  *
  * - Ownership: `fd` stays the caller's; its offset moves.
  * - Blocking: up to `timeout` nanoseconds for both sides; UNIPC_FOREVER; 0: not at all, but for a
- *   disk.
+ *   disk; a socket or terminal with room for a part waits for the rest unless it is O_NONBLOCK.
  * - Errors: EAGAIN: empty, or no room; ETIMEDOUT; EINTR; EPIPE, without SIGPIPE; EBADF: `fd`;
  *   EINVAL: `fd` cannot be spliced to, as when it appends, or the timeout; and what writing to `fd`
  *   gives.
@@ -989,7 +989,7 @@ ssize_t unipc_pipe_splice_to(struct unipc_pipe_reader *reader,
  *
  * - Ownership: `fd` stays the caller's; its offset moves.
  * - Blocking: up to `timeout` nanoseconds for both sides; UNIPC_FOREVER; 0: not at all, but for a
- *   disk.
+ *   disk; a socket or terminal with room for a part waits for the rest unless it is O_NONBLOCK.
  * - Errors: EAGAIN: nothing there, or full; ETIMEDOUT; EINTR; EPIPE, without SIGPIPE; EBADF: `fd`;
  *   EINVAL: `fd` cannot be spliced from, or the timeout; and what reading `fd` gives.
  * - Safety: threads: any; fork: yes; signals: no.
@@ -1063,8 +1063,8 @@ ssize_t unipc_pipe_reader_capacity(const struct unipc_pipe_reader *reader);
 ssize_t unipc_pipe_reader_set_capacity(struct unipc_pipe_reader *reader, size_t capacity);
 
 /**
- * Sets, with `on` not 0, or clears O_NONBLOCK: whether a call with UNIPC_FOREVER fails with EAGAIN
- * and does not wait. The flag is that of the open file description, which children share; a timeout
+ * Sets, with `on` not 0, or clears O_NONBLOCK: whether reading and writing with UNIPC_FOREVER fail with
+ * EAGAIN and do not wait. The flag is that of the open file description, which children share; a timeout
  * neither needs it nor touches it.
  *
  * - Ownership: none changes.
@@ -1075,7 +1075,8 @@ ssize_t unipc_pipe_reader_set_capacity(struct unipc_pipe_reader *reader, size_t 
  *
  * @return 0, or -1 with errno set.
  */
-int unipc_pipe_reader_set_nonblocking(struct unipc_pipe_reader *reader, int on);
+int unipc_pipe_reader_set_nonblocking(struct unipc_pipe_reader *reader,
+                                      int on);
 
 /**
  * Whether O_NONBLOCK is set.
@@ -1214,8 +1215,8 @@ ssize_t unipc_pipe_writer_capacity(const struct unipc_pipe_writer *writer);
 ssize_t unipc_pipe_writer_set_capacity(struct unipc_pipe_writer *writer, size_t capacity);
 
 /**
- * Sets, with `on` not 0, or clears O_NONBLOCK: whether a call with UNIPC_FOREVER fails with EAGAIN
- * and does not wait. The flag is that of the open file description, which children share; a timeout
+ * Sets, with `on` not 0, or clears O_NONBLOCK: whether reading and writing with UNIPC_FOREVER fail with
+ * EAGAIN and do not wait. The flag is that of the open file description, which children share; a timeout
  * neither needs it nor touches it.
  *
  * - Ownership: none changes.
@@ -1226,7 +1227,8 @@ ssize_t unipc_pipe_writer_set_capacity(struct unipc_pipe_writer *writer, size_t 
  *
  * @return 0, or -1 with errno set.
  */
-int unipc_pipe_writer_set_nonblocking(struct unipc_pipe_writer *writer, int on);
+int unipc_pipe_writer_set_nonblocking(struct unipc_pipe_writer *writer,
+                                      int on);
 
 /**
  * Whether O_NONBLOCK is set.
@@ -1545,8 +1547,8 @@ int unipc_queue_fd(const struct unipc_queue *queue);
  * waits for it; si_code is SI_MESGQ, and si_value holds `value`. One process at a time can be
  * registered with a queue.
  *
- * - Ownership: none changes; the registration is this process's until it fires, is cancelled or the
- *   queue is closed in it.
+ * - Ownership: none changes; the registration is this process's until it fires, is cancelled or any
+ *   handle of the queue is closed in this process.
  * - Blocking: never.
  * - Errors: EBUSY: some process is registered; EINVAL: no such signal.
  * - Safety: threads: any; fork: the child has no registration; signals: no.
@@ -1559,13 +1561,16 @@ int unipc_queue_notify_signal(struct unipc_queue *queue, int signal, size_t valu
 /**
  * Has `callback` called with `argument`, once and on a thread of its own, when a message comes
  * into the empty queue and nobody waits for it. It may register anew, and must return: neither
- * pthread_exit(3) nor an exception of C++ may leave it.
+ * pthread_exit(3) nor an exception of C++ may leave it. Its thread has 2 MiB of stack, and all
+ * signals blocked but those of its own faults.
  *
- * - Ownership: `argument` is only passed on; it must be good until the call, the cancellation or
- *   the close.
+ * - Ownership: `argument` is only passed on; it must be good until the call has returned or
+ *   unipc_queue_cancel_notify() has. Closing any handle of the queue in this process cancels too,
+ *   but a call that is due by then may still come.
  * - Blocking: never.
- * - Errors: EBUSY: some process is registered; EAGAIN: no thread can be made.
- * - Safety: threads: any; fork: the child has no registration; signals: no.
+ * - Errors: EBUSY: some process is registered; EAGAIN: no thread can be made; EMFILE.
+ * - Safety: threads: any; fork: the child has no registration, but a descriptor of it until it
+ *   calls exec; signals: no.
  * - See: mq_notify(3)
  *
  * @return 0, or -1 with errno set.
@@ -1576,10 +1581,10 @@ int unipc_queue_notify_callback(struct unipc_queue *queue,
 
 /**
  * Cancels what unipc_queue_notify_signal() or unipc_queue_notify_callback() registered in this
- * process, if anything.
+ * process, if anything. When it returns, no callback of this handle runs or will run.
  *
  * - Ownership: none changes.
- * - Blocking: never.
+ * - Blocking: while a callback that is due runs, unless it is the callback that calls.
  * - Errors: those of every call.
  * - Safety: threads: any; fork: yes; signals: no.
  * - See: mq_notify(3)
@@ -1591,7 +1596,7 @@ int unipc_queue_cancel_notify(struct unipc_queue *queue);
 /**
  * Closes the handle. NULL is allowed. The queue and its messages stay.
  *
- * - Ownership: takes the handle; its notification is cancelled.
+ * - Ownership: takes the handle; this process's notification by the queue is cancelled.
  * - Blocking: never.
  * - Errors: EBADF: it is closed already.
  * - Safety: threads: none may be in a call on the handle, as with close(2); fork: the handles of

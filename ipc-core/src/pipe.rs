@@ -297,8 +297,7 @@ impl PipeReader {
     /// # Ok::<(), unipc::Error>(())
     /// ```
     pub fn splice_to(&self, to: impl AsFd, len: usize, deadline: impl Into<Deadline>) -> Result<usize> {
-        let (from, to) = (self.as_fd(), to.as_fd());
-        posix::between(from, to, deadline.into(), || sys::pipe::splice(from, to, len))
+        posix::splice(self.as_fd(), to.as_fd(), len, deadline.into())
             .map_err(|errno| errno.of("splice from", &self.0.object))
     }
 
@@ -318,9 +317,7 @@ impl PipeReader {
     /// # Ok::<(), unipc::Error>(())
     /// ```
     pub fn tee(&self, to: &PipeWriter, len: usize, deadline: impl Into<Deadline>) -> Result<usize> {
-        let (from, to) = (self.as_fd(), to.as_fd());
-        posix::between(from, to, deadline.into(), || sys::pipe::tee(from, to, len))
-            .map_err(|errno| errno.of("tee from", &self.0.object))
+        posix::tee(self.as_fd(), to.as_fd(), len, deadline.into()).map_err(|errno| errno.of("tee from", &self.0.object))
     }
 
     /// A second handle of the same end: the end is closed when both are.
@@ -467,8 +464,7 @@ impl PipeWriter {
     /// # Ok::<(), unipc::Error>(())
     /// ```
     pub fn splice_from(&self, from: impl AsFd, len: usize, deadline: impl Into<Deadline>) -> Result<usize> {
-        let (from, to) = (from.as_fd(), self.as_fd());
-        posix::between(from, to, deadline.into(), || sys::pipe::splice(from, to, len))
+        posix::splice(from.as_fd(), self.as_fd(), len, deadline.into())
             .map_err(|errno| errno.of("splice to", &self.0.object))
     }
 

@@ -11,13 +11,13 @@ pub use handle::{Handle, Kind, close, get, get_mut, hand};
 use libc::ssize_t;
 use std::ffi::{CStr, OsStr, c_char, c_int, c_void};
 use std::mem::MaybeUninit;
-use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::slice;
 use std::time::Duration;
-use unipc::Deadline;
+use unipc::{Deadline, Error};
 
 // ---- the fence
 
@@ -203,17 +203,19 @@ pub unsafe fn borrow_fd<'a>(fd: c_int) -> Result<BorrowedFd<'a>, Failure> {
     Ok(unsafe { BorrowedFd::borrow_raw(fd) })
 }
 
-/// A descriptor that the handle made of it by `adopt` owns, but stays the caller's if that fails:
-/// `adopt` sees a duplicate first, which goes if it refuses.
+/// A descriptor that the handle made of it by `adopt` owns, but stays the caller's if that refuses.
 ///
 /// # Safety
 /// If it is open, nobody else owns or closes it.
-pub unsafe fn adopt_fd<T>(fd: c_int, adopt: impl Fn(OwnedFd) -> unipc::Result<T>) -> Result<T, Failure> {
-    // SAFETY: as this function's.
-    let duplicate = unsafe { borrow_fd(fd) }?.try_clone_to_owned().map_err(|_| Failure::NoDescriptor(fd))?;
-    adopt(duplicate)?;
-    // SAFETY: it is open, as it had a duplicate, and the caller gives it away.
-    Ok(adopt(unsafe { OwnedFd::from_raw_fd(fd) })?)
+pub unsafe fn adopt_fd<T>(fd: c_int, adopt: impl FnOnce(OwnedFd) -> Result<T, (Error, OwnedFd)>) -> Result<T, Failure> {
+    if fd < 0 {
+        return Err(Failure::NoDescriptor(fd));
+    }
+    // SAFETY: not -1, and the caller gives it away; what is closed, the core refuses and gives back.
+    adopt(unsafe { OwnedFd::from_raw_fd(fd) }).map_err(|(error, fd)| {
+        let _ = fd.into_raw_fd();
+        error.into()
+    })
 }
 
 // ---- structs that can grow
@@ -272,7 +274,9 @@ pub unsafe fn fill<T: Versioned>(argument: &'static str, out: *mut T, value: &T)
 }
 
 fn check_size(size: usize) -> Result<usize, Failure> {
-    if (size_of::<usize>()..=LONGEST).contains(&size) { Ok(size) } else { Err(Failure::Size(size)) }
+    // Every version of every such struct ends where a word ends.
+    let whole = size % size_of::<usize>() == 0;
+    if whole && (size_of::<usize>()..=LONGEST).contains(&size) { Ok(size) } else { Err(Failure::Size(size)) }
 }
 
 // ---- what goes out
@@ -302,10 +306,10 @@ pub unsafe fn store<T>(place: *mut T, value: T) {
 pub struct Fresh(*mut c_void, usize);
 
 impl Fresh {
-    /// `length` bytes, or one where that is none: NULL is to mean failure only.
+    /// `length` zeroes, or one where that is none: NULL is to mean failure only.
     pub fn new(length: usize) -> Result<Fresh, Failure> {
-        // SAFETY: malloc takes any size.
-        let start = unsafe { libc::malloc(length.max(1)) };
+        // SAFETY: calloc takes any size.
+        let start = unsafe { libc::calloc(length.max(1), 1) };
         if start.is_null() { Err(Failure::NoMemory(length)) } else { Ok(Fresh(start, length)) }
     }
 

@@ -71,7 +71,8 @@ fn reserved(value: c_int) -> Result<(), Failure> {
 macro_rules! set_mode {
     ($options:ident, $given:ident) => {
         match ($given.mode, $given.exact_mode) {
-            (0, _) => &mut $options,
+            (0, 0) => &mut $options,
+            (0, _) => $options.exact_mode(0o600),
             (mode, 0) => $options.mode(mode),
             (mode, _) => $options.exact_mode(mode),
         }

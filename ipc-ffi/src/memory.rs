@@ -329,7 +329,7 @@ pub unsafe extern "C" fn unipc_memory_from_fd(
 ) -> *mut unipc_memory {
     cold(|| {
         let options = read(options, length)?;
-        Ok(hand(adopt_fd(fd, |fd| options.from_fd(fd))?))
+        Ok(hand(adopt_fd(fd, |fd| options.try_from_fd(fd))?))
     })
 }
 

@@ -212,7 +212,7 @@ pub unsafe extern "C" fn unipc_pipe_available(reader: *const unipc_pipe_reader) 
 ///
 /// - Ownership: `fd` stays the caller's; its offset moves.
 /// - Blocking: up to `timeout` nanoseconds for both sides; UNIPC_FOREVER; 0: not at all, but for a
-///   disk.
+///   disk; a socket or terminal with room for a part waits for the rest unless it is O_NONBLOCK.
 /// - Errors: EAGAIN: empty, or no room; ETIMEDOUT; EINTR; EPIPE, without SIGPIPE; EBADF: `fd`;
 ///   EINVAL: `fd` cannot be spliced to, as when it appends, or the timeout; and what writing to `fd`
 ///   gives.
@@ -235,7 +235,7 @@ pub unsafe extern "C" fn unipc_pipe_splice_to(
 ///
 /// - Ownership: `fd` stays the caller's; its offset moves.
 /// - Blocking: up to `timeout` nanoseconds for both sides; UNIPC_FOREVER; 0: not at all, but for a
-///   disk.
+///   disk; a socket or terminal with room for a part waits for the rest unless it is O_NONBLOCK.
 /// - Errors: EAGAIN: nothing there, or full; ETIMEDOUT; EINTR; EPIPE, without SIGPIPE; EBADF: `fd`;
 ///   EINVAL: `fd` cannot be spliced from, or the timeout; and what reading `fd` gives.
 /// - Safety: threads: any; fork: yes; signals: no.
@@ -325,8 +325,8 @@ pub unsafe extern "C" fn unipc_pipe_reader_set_capacity(reader: *mut unipc_pipe_
     cold(|| Ok(get(reader)?.set_capacity(capacity)?))
 }
 
-/// Sets, with `on` not 0, or clears O_NONBLOCK: whether a call with UNIPC_FOREVER fails with EAGAIN
-/// and does not wait. The flag is that of the open file description, which children share; a timeout
+/// Sets, with `on` not 0, or clears O_NONBLOCK: whether reading and writing with UNIPC_FOREVER fail with
+/// EAGAIN and do not wait. The flag is that of the open file description, which children share; a timeout
 /// neither needs it nor touches it.
 ///
 /// - Ownership: none changes.
@@ -411,7 +411,7 @@ pub unsafe extern "C" fn unipc_pipe_reader_fd(reader: *const unipc_pipe_reader) 
 /// @return the handle, or NULL with errno set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_pipe_reader_from_fd(fd: c_int) -> *mut unipc_pipe_reader {
-    cold(|| Ok(hand(adopt_fd(fd, PipeReader::from_fd)?)))
+    cold(|| Ok(hand(adopt_fd(fd, PipeReader::try_from_fd)?)))
 }
 
 /// Makes a second handle of the same end. The end is closed when both are.
@@ -488,8 +488,8 @@ pub unsafe extern "C" fn unipc_pipe_writer_set_capacity(writer: *mut unipc_pipe_
     cold(|| Ok(get(writer)?.set_capacity(capacity)?))
 }
 
-/// Sets, with `on` not 0, or clears O_NONBLOCK: whether a call with UNIPC_FOREVER fails with EAGAIN
-/// and does not wait. The flag is that of the open file description, which children share; a timeout
+/// Sets, with `on` not 0, or clears O_NONBLOCK: whether reading and writing with UNIPC_FOREVER fail with
+/// EAGAIN and do not wait. The flag is that of the open file description, which children share; a timeout
 /// neither needs it nor touches it.
 ///
 /// - Ownership: none changes.
@@ -574,7 +574,7 @@ pub unsafe extern "C" fn unipc_pipe_writer_fd(writer: *const unipc_pipe_writer) 
 /// @return the handle, or NULL with errno set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_pipe_writer_from_fd(fd: c_int) -> *mut unipc_pipe_writer {
-    cold(|| Ok(hand(adopt_fd(fd, PipeWriter::from_fd)?)))
+    cold(|| Ok(hand(adopt_fd(fd, PipeWriter::try_from_fd)?)))
 }
 
 /// Makes a second handle of the same end. The end is closed when both are.

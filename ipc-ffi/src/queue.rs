@@ -369,8 +369,8 @@ pub unsafe extern "C" fn unipc_queue_fd(queue: *const unipc_queue) -> c_int {
 /// waits for it; si_code is SI_MESGQ, and si_value holds `value`. One process at a time can be
 /// registered with a queue.
 ///
-/// - Ownership: none changes; the registration is this process's until it fires, is cancelled or the
-///   queue is closed in it.
+/// - Ownership: none changes; the registration is this process's until it fires, is cancelled or any
+///   handle of the queue is closed in this process.
 /// - Blocking: never.
 /// - Errors: EBUSY: some process is registered; EINVAL: no such signal.
 /// - Safety: threads: any; fork: the child has no registration; signals: no.
@@ -384,13 +384,16 @@ pub unsafe extern "C" fn unipc_queue_notify_signal(queue: *mut unipc_queue, sign
 
 /// Has `callback` called with `argument`, once and on a thread of its own, when a message comes
 /// into the empty queue and nobody waits for it. It may register anew, and must return: neither
-/// pthread_exit(3) nor an exception of C++ may leave it.
+/// pthread_exit(3) nor an exception of C++ may leave it. Its thread has 2 MiB of stack, and all
+/// signals blocked but those of its own faults.
 ///
-/// - Ownership: `argument` is only passed on; it must be good until the call, the cancellation or
-///   the close.
+/// - Ownership: `argument` is only passed on; it must be good until the call has returned or
+///   unipc_queue_cancel_notify() has. Closing any handle of the queue in this process cancels too,
+///   but a call that is due by then may still come.
 /// - Blocking: never.
-/// - Errors: EBUSY: some process is registered; EAGAIN: no thread can be made.
-/// - Safety: threads: any; fork: the child has no registration; signals: no.
+/// - Errors: EBUSY: some process is registered; EAGAIN: no thread can be made; EMFILE.
+/// - Safety: threads: any; fork: the child has no registration, but a descriptor of it until it
+///   calls exec; signals: no.
 /// - See: mq_notify(3)
 ///
 /// @return 0, or -1 with errno set.
@@ -411,10 +414,10 @@ pub unsafe extern "C" fn unipc_queue_notify_callback(
 }
 
 /// Cancels what unipc_queue_notify_signal() or unipc_queue_notify_callback() registered in this
-/// process, if anything.
+/// process, if anything. When it returns, no callback of this handle runs or will run.
 ///
 /// - Ownership: none changes.
-/// - Blocking: never.
+/// - Blocking: while a callback that is due runs, unless it is the callback that calls.
 /// - Errors: those of every call.
 /// - Safety: threads: any; fork: yes; signals: no.
 /// - See: mq_notify(3)
@@ -427,7 +430,7 @@ pub unsafe extern "C" fn unipc_queue_cancel_notify(queue: *mut unipc_queue) -> c
 
 /// Closes the handle. NULL is allowed. The queue and its messages stay.
 ///
-/// - Ownership: takes the handle; its notification is cancelled.
+/// - Ownership: takes the handle; this process's notification by the queue is cancelled.
 /// - Blocking: never.
 /// - Errors: EBADF: it is closed already.
 /// - Safety: threads: none may be in a call on the handle, as with close(2); fork: the handles of

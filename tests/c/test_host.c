@@ -211,6 +211,8 @@ TEST(a_thread_that_is_cancelled_in_a_call_ends_after_it) {
     CHECK(unipc_queue_close(queue) == 0 && unipc_semaphore_close(semaphore) == 0 && unipc_fifo_close(fifo) == 0);
 }
 
+static void ignore(void *argument) { (void)argument; }
+
 static void *uses_everything_while_cancelled(void *name) {
     unipc_pipe_reader *r;
     unipc_pipe_writer *w;
@@ -239,13 +241,26 @@ static void *uses_everything_while_cancelled(void *name) {
     CHECK(unipc_semaphore_close(s) == 0 && unipc_semaphore_unlink(names[1]) == 0);
     unipc_memory *m = unipc_memory_create_file(names[2], 100, NULL);
     CHECK(m != NULL && unipc_memory_sync(m) == 0 && unipc_memory_resize(m, 5000) == 0 && unipc_memory_close(m) == 0);
+    unipc_fifo *f = unipc_fifo_create(names[3], NULL);
+    CHECK(f != NULL && unipc_fifo_open_writer(f, UNIPC_MILLISECONDS(5)) == NULL && errno == ETIMEDOUT);
+    CHECK(unipc_fifo_open_reader(f, UNIPC_MILLISECONDS(5)) == NULL && errno == ETIMEDOUT);
+    CHECK((r = unipc_fifo_open_reader(f, 0)) != NULL && (w = unipc_fifo_open_writer(f, UNIPC_FOREVER)) != NULL);
+    CHECK(unipc_pipe_tee(r, w, 1, UNIPC_MILLISECONDS(5)) == -1);
+    CHECK(unipc_pipe_reader_duplicate_onto(r, unipc_pipe_reader_fd(r)) == 0);
+    CHECK(unipc_pipe_reader_close(r) == 0 && unipc_pipe_writer_close(w) == 0);
+    CHECK(unipc_fifo_close(f) == 0 && unipc_fifo_unlink(names[3]) == 0);
+    q = small_queue(names[0]);
+    CHECK(unipc_queue_notify_callback(q, ignore, NULL) == 0 && unipc_queue_cancel_notify(q) == 0);
+    void *data;
+    CHECK(unipc_queue_receive_alloc(q, &data, NULL, UNIPC_MILLISECONDS(5)) == -1 && errno == ETIMEDOUT);
+    CHECK(unipc_queue_close(q) == 0 && unipc_queue_unlink(names[0]) == 0);
     outcome = 1;
     pthread_testcancel();
     return NULL;
 }
 
 TEST(no_call_is_a_cancellation_point) {
-    const char *names[3] = {unique("queue"), unique("semaphore"), unique_path("file")};
+    const char *names[4] = {unique("queue"), unique("semaphore"), unique_path("file"), unique_path("fifo")};
     pthread_t thread;
     void *result;
     outcome = 0;

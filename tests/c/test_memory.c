@@ -189,7 +189,7 @@ TEST(a_descriptor_is_taken_over_or_left_alone) {
     CHECK(unipc_memory_write(memory, 0, "both", 4) == 0);
     CHECK(pread(fd, buffer, 4, 0) == 4 && memcmp(buffer, "both", 4) == 0);
     CHECK(unipc_memory_close(memory) == 0 && fcntl(fd, F_GETFD) == -1);
-    FAILS_NULL(unipc_memory_from_fd(fd, 0, NULL), EBADF, "no open descriptor");
+    FAILS_NULL(unipc_memory_from_fd(fd, 0, NULL), EBADF, "the descriptor is closed");
 }
 
 TEST(an_unknown_sharing_or_mode_is_refused) {

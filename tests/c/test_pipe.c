@@ -291,7 +291,7 @@ TEST(a_descriptor_that_is_refused_stays_the_callers) {
     FAILS_NULL(unipc_pipe_writer_from_fd(fds[0]), EBADF, "not open for this direction");
     CHECK(fcntl(fds[0], F_GETFD) != -1 && fcntl(fds[1], F_GETFD) != -1);
     CHECK(close(fds[0]) == 0 && close(fds[1]) == 0);
-    FAILS_NULL(unipc_pipe_reader_from_fd(fds[0]), EBADF, "no open descriptor");
+    FAILS_NULL(unipc_pipe_reader_from_fd(fds[0]), EBADF, "the descriptor is closed");
     FAILS_NULL(unipc_pipe_writer_from_fd(-1), EBADF, "-1 is no open descriptor");
     int file = open("/dev/null", O_RDWR);
     FAILS_NULL(unipc_pipe_reader_from_fd(file), EINVAL, "no pipe or FIFO");

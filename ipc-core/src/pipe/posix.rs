@@ -89,25 +89,35 @@ impl End {
     }
 }
 
-/// Repeats a call that moves bytes between two descriptors, of which a pipe does not block, until it
-/// is served or the deadline passes. The other one may be a socket or a terminal, which would block
-/// in the call: with a deadline both are ready before it is made.
-pub(crate) fn between(
+/// splice(2) until a deadline. The side that is no pipe may be a socket or a terminal, which would
+/// block in the call: with a deadline both sides are ready before it is made.
+pub(crate) fn splice(from: BorrowedFd<'_>, to: BorrowedFd<'_>, len: usize, deadline: Deadline) -> sys::Result<usize> {
+    if !deadline.is_never() {
+        both_ready(from, to, deadline)?;
+    }
+    between(from, to, deadline, || pipe::splice(from, to, len))
+}
+
+/// tee(2) until a deadline.
+pub(crate) fn tee(from: BorrowedFd<'_>, to: BorrowedFd<'_>, len: usize, deadline: Deadline) -> sys::Result<usize> {
+    between(from, to, deadline, || pipe::tee(from, to, len))
+}
+
+fn both_ready(from: BorrowedFd<'_>, to: BorrowedFd<'_>, deadline: Deadline) -> sys::Result<()> {
+    deadline.wait_for(from, fd::READABLE)?;
+    deadline.wait_for(to, fd::WRITABLE)
+}
+
+/// Repeats a call that does not block on its pipes until it is served or the deadline passes.
+fn between(
     from: BorrowedFd<'_>,
     to: BorrowedFd<'_>,
     deadline: Deadline,
     call: impl Fn() -> sys::Result<usize>,
 ) -> sys::Result<usize> {
-    let both_ready = || {
-        deadline.wait_for(from, fd::READABLE)?;
-        deadline.wait_for(to, fd::WRITABLE)
-    };
-    if !deadline.is_never() {
-        both_ready()?;
-    }
     loop {
         match call() {
-            Err(Errno::AGAIN) if !deadline.is_now() => both_ready()?,
+            Err(Errno::AGAIN) if !deadline.is_now() => both_ready(from, to, deadline)?,
             done => return done,
         }
     }

@@ -58,6 +58,10 @@ impl Failure {
         let mut text = Text::new();
         // Of a sentence that does not fit, the beginning is kept.
         let _ = match &self {
+            Failure::Core(error) if error.object().len() > LONGEST_OBJECT => {
+                let (head, tail) = ends(error.object());
+                write!(text, "{} {head}…{tail}: {}", error.operation(), error.cause())
+            }
             Failure::Core(error) => write!(text, "{error}"),
             other => write!(text, "{}: {other}", function::<F>()),
         };
@@ -147,8 +151,23 @@ fn function<F>() -> &'static str {
     type_name::<F>().rsplit("::").find(|part| part.starts_with("unipc_")).unwrap_or("unipc")
 }
 
-/// Long enough for a name of 255 bytes and what is wrong with it.
+/// Long enough for an object and what is wrong with it.
 const ROOM: usize = 512;
+
+/// A longer object, which a path can be, is shown by its ends, so that the cause has its place.
+const LONGEST_OBJECT: usize = 280;
+
+fn ends(object: &str) -> (&str, &str) {
+    let mut head = LONGEST_OBJECT / 2;
+    let mut tail = object.len() - LONGEST_OBJECT / 2;
+    while !object.is_char_boundary(head) {
+        head -= 1;
+    }
+    while !object.is_char_boundary(tail) {
+        tail += 1;
+    }
+    (&object[..head], &object[tail..])
+}
 
 thread_local! {
     // Constant and without destructor: it costs no memory but its own, and a thread may fail to the
