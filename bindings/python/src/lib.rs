@@ -6,6 +6,7 @@
 
 mod buffer;
 mod convert;
+mod descriptor;
 mod errors;
 mod handle;
 mod record;

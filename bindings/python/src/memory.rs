@@ -2,9 +2,9 @@
 
 use crate::buffer::Input;
 use crate::convert::{Mode, Whole, Word, absolute};
+use crate::descriptor::{for_a_child, from_the_parent, take_over};
 use crate::errors::{raise, raise_range};
 use crate::handle::{self, Handle, Object, Open, Owner};
-use crate::pipe::{for_a_child, from_the_parent, take_over};
 use pyo3::exceptions::{PyBufferError, PyTypeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -303,7 +303,7 @@ impl Memory {
     #[pyo3(signature = (fd, *, size = None, read_only = false, sharing = "shared"))]
     fn from_fd(fd: RawFd, size: Option<Whole<usize>>, read_only: bool, sharing: &str) -> PyResult<Memory> {
         let options = options_to_open(sharing, size, read_only)?;
-        Ok(Memory::wrap(take_over(fd, |fd| options.from_fd(fd))?, Origin::Descriptor))
+        Ok(Memory::wrap(take_over(fd, |fd| options.try_from_fd(fd))?, Origin::Descriptor))
     }
 
     /// Returns a copy of ``size`` bytes at ``offset``; without a size, of all from there on.

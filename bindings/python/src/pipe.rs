@@ -2,14 +2,15 @@
 
 use crate::buffer::{Input, Output};
 use crate::convert::{Whole, Word, descriptor};
+use crate::descriptor::{for_a_child, from_the_parent, take_over};
 use crate::errors::{after, raise};
 use crate::handle::{self, Handle, Object, Open, Owner};
 use crate::memory::{Memory, span};
 use crate::wait::{Limit, Sleep, is_brief, wait};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Mutex;
 use unipc::Deadline;
 use unipc::pipe::{Redirection as CoreRedirection, Stdio};
@@ -229,43 +230,6 @@ impl PipeEnd {
     }
 }
 
-/// A duplicate of `fd` that multiprocessing hands to the child it is starting.
-pub fn for_a_child<'py>(py: Python<'py>, fd: RawFd, what: &str) -> PyResult<Bound<'py, PyAny>> {
-    if py.import("multiprocessing.context")?.call_method0("get_spawning_popen")?.is_none() {
-        return Err(PyTypeError::new_err(format!(
-            "{what} has no name to be pickled by: pass it as an argument when a multiprocessing.Process \
-             is started, or send its descriptor with socket.send_fds()"
-        )));
-    }
-    py.import("multiprocessing.reduction")?.call_method1("DupFd", (fd,))
-}
-
-/// Takes the descriptor that [`for_a_child`] sent.
-pub fn from_the_parent(duplicate: &Bound<'_, PyAny>) -> PyResult<OwnedFd> {
-    owned(duplicate.call_method0("detach")?.extract()?)
-}
-
-/// Takes over a descriptor that Python gives away.
-fn owned(fd: RawFd) -> PyResult<OwnedFd> {
-    if fd < 0 {
-        return Err(PyValueError::new_err(format!("a descriptor is not negative, as {fd} is")));
-    }
-    // SAFETY: the caller of Python says that it is his to give, as with `os.fdopen`.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-}
-
-/// Takes over descriptor `fd` if `check` likes it; if not, it stays the caller's and open.
-pub fn take_over<T>(fd: RawFd, check: impl Fn(OwnedFd) -> unipc::Result<T>) -> PyResult<T> {
-    let fd = owned(fd)?;
-    match fd.try_clone().map(&check) {
-        Ok(Ok(_)) => check(fd).map_err(raise),
-        refused => {
-            let _ = std::os::fd::IntoRawFd::into_raw_fd(fd);
-            Err(refused.map_or_else(PyErr::from, |error| raise(error.err().expect("the other arm took Ok"))))
-        }
-    }
-}
-
 /// The end of a pipe or FIFO that bytes come out of.
 ///
 /// Each byte is read once, whichever thread or process comes first. When every writer is closed and
@@ -289,7 +253,7 @@ impl PipeReader {
     /// reading; it then stays open, and the caller's.
     #[staticmethod]
     fn from_fd(py: Python<'_>, fd: RawFd) -> PyResult<Py<PipeReader>> {
-        PipeReader::wrap(py, take_over(fd, unipc::PipeReader::from_fd)?)
+        PipeReader::wrap(py, take_over(fd, unipc::PipeReader::try_from_fd)?)
     }
 
     #[staticmethod]
@@ -458,7 +422,7 @@ impl PipeWriter {
     /// writing; it then stays open, and the caller's.
     #[staticmethod]
     fn from_fd(py: Python<'_>, fd: RawFd) -> PyResult<Py<PipeWriter>> {
-        PipeWriter::wrap(py, take_over(fd, unipc::PipeWriter::from_fd)?)
+        PipeWriter::wrap(py, take_over(fd, unipc::PipeWriter::try_from_fd)?)
     }
 
     #[staticmethod]

@@ -331,8 +331,12 @@ impl Queue {
     }
 
     /// Removes the registration of this process; without one it does nothing.
+    ///
+    /// When it returns, no callback of this handle runs or will run: it waits, with the GIL free, for
+    /// one whose message has come, unless the callback itself makes this call.
     fn cancel_notify(slf: &Bound<'_, Self>) -> PyResult<()> {
-        slf.run(unipc::Queue::cancel_notify)
+        let queue = slf.shared()?;
+        slf.py().detach(|| queue.cancel_notify()).map_err(raise)
     }
 
     /// Returns the number of the descriptor, for select and asyncio.

@@ -286,6 +286,22 @@ def test_a_callback_may_register_itself_anew(queue: Queue) -> None:
     assert received == [b"0", b"1", b"2"]
 
 
+def test_no_callback_runs_once_the_cancellation_has_returned(queue: Queue) -> None:
+    for _ in range(50):
+        begun, ended = threading.Event(), threading.Event()
+
+        def callback(begun: threading.Event = begun, ended: threading.Event = ended) -> None:
+            begun.set()
+            time.sleep(0.001)  # the GIL is free, and the cancellation could return
+            ended.set()
+
+        queue.notify(callback)
+        queue.send(b"x")
+        queue.cancel_notify()
+        assert ended.is_set() == begun.is_set()
+        queue.receive()
+
+
 def test_a_cancelled_callback_is_not_called(queue: Queue) -> None:
     calls: list[str] = []
     queue.notify(lambda: calls.append("cancelled"))
