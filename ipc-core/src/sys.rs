@@ -18,6 +18,7 @@ pub(crate) mod sem;
 pub(crate) mod shm;
 pub(crate) mod signal;
 pub(crate) mod slot;
+pub(crate) mod thread;
 
 pub(crate) type Result<T> = std::result::Result<T, Errno>;
 

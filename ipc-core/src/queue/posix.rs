@@ -42,7 +42,7 @@ impl Callback {
     }
 
     fn join(self) {
-        if self.process == std::process::id() && self.thread.thread().id() != thread::current().id() {
+        if self.process == std::process::id() && !sys::thread::is_current(&self.thread) {
             let _ = self.thread.join(); // a panic in the callback has been reported in its thread
         }
         if let Some(earlier) = self.earlier {

@@ -1,9 +1,10 @@
 //! sem_overview(7): glibc's `sem_t`, wherever it is mapped.
 
 use super::map::{Mapping, READ_WRITE};
+use super::thread::NoCancel;
 use super::{Result, check, clock};
 use crate::error::Errno;
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,9 +14,7 @@ pub const VALUE_MAX: u32 = i32::MAX as u32;
 
 unsafe extern "C" {
     fn sem_clockwait(sem: *mut libc::sem_t, clock: libc::clockid_t, until: *const libc::timespec) -> libc::c_int;
-    fn pthread_setcancelstate(state: libc::c_int, old: *mut libc::c_int) -> libc::c_int;
 }
-const PTHREAD_CANCEL_DISABLE: libc::c_int = 1;
 
 /// A `sem_t` in a mapping that lives as long as this.
 #[derive(Debug)]
@@ -60,7 +59,7 @@ impl Sem {
     /// Waits until a point on one of the two clocks, or for ever.
     #[cold]
     pub fn wait(&self, until: Option<(libc::clockid_t, Duration)>) -> Result<()> {
-        let _whole = NoCancel::new();
+        let _whole = NoCancel::new(); // sem_wait(3) has no system call of its own to go around it
         let outcome = match until {
             // SAFETY: as in `init`.
             None => unsafe { libc::sem_wait(self.at.as_ptr()) },
@@ -78,25 +77,5 @@ impl Sem {
         // SAFETY: as in `init`; `value` is valid to write to.
         unsafe { libc::sem_getvalue(self.at.as_ptr(), &raw mut value) };
         u32::try_from(value).unwrap_or(0)
-    }
-}
-
-/// While it lives, this thread is not cancelled: sem_wait(3) is a cancellation point, and has no
-/// system call of its own to go around it.
-struct NoCancel(libc::c_int);
-
-impl NoCancel {
-    fn new() -> NoCancel {
-        let mut before = 0;
-        // SAFETY: `before` is valid to write to.
-        unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &raw mut before) };
-        NoCancel(before)
-    }
-}
-
-impl Drop for NoCancel {
-    fn drop(&mut self) {
-        // SAFETY: glibc allows a null pointer for the old state.
-        unsafe { pthread_setcancelstate(self.0, ptr::null_mut()) };
     }
 }
