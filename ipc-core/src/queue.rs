@@ -381,7 +381,7 @@ impl Queue {
             }
             libc::EAGAIN => error.because("the queue is full"),
             libc::ETIMEDOUT => error.because("timed out: the queue was full"),
-            libc::EBADF => error.because("this handle is open for receiving only"),
+            libc::EBADF => error.because("the handle is open for receiving only, or its descriptor was closed"),
             _ => error,
         }
     }
@@ -513,7 +513,7 @@ impl Queue {
             )),
             libc::EAGAIN => error.because("the queue is empty"),
             libc::ETIMEDOUT => error.because("timed out: the queue was empty"),
-            libc::EBADF => error.because("this handle is open for sending only"),
+            libc::EBADF => error.because("the handle is open for sending only, or its descriptor was closed"),
             _ => error,
         }
     }
