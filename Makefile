@@ -114,6 +114,7 @@ PY := bindings/python examples tests examples/demo/run tests/run
 check: $(VENV)/ready $(BUILD)/wheel ## formatting and lints
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy -q --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc -q --no-deps -p unipc
 	$(VENV)/bin/ruff check -q $(PY)
 	$(VENV)/bin/ruff format -q --check $(PY)
 	$(VENV)/bin/mypy --strict bindings/python/tests examples/python
