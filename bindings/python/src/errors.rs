@@ -5,8 +5,9 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-/// The same number on every Linux.
+/// The same numbers wherever Rust and Python run on Linux.
 const ERANGE: i32 = 34;
+const ETIMEDOUT: i32 = 110;
 
 /// `OSError(errno, sentence, name)`, from which Python picks the subclass: `FileNotFoundError`,
 /// `TimeoutError`, `BlockingIOError` and so on.
@@ -23,12 +24,12 @@ pub fn raise(error: unipc::Error) -> PyErr {
 /// Tells with `error` how far a call came that moves many things: `transferred`, and `partial`, the
 /// bytes, if they were read. So nothing is lost, also when a signal handler ended the call.
 #[cold]
-pub fn after(py: Python<'_>, error: PyErr, transferred: usize, partial: Option<&[u8]>) -> PyErr {
+pub fn after(py: Python<'_>, error: PyErr, transferred: usize, partial: Option<Bound<'_, PyBytes>>) -> PyErr {
     let value = error.value(py);
     // An exception of the user's own class may refuse attributes; it is more important than they are.
     let _ = value.setattr(intern!(py, "transferred"), transferred);
     if let Some(bytes) = partial {
-        let _ = value.setattr(intern!(py, "partial"), PyBytes::new(py, bytes));
+        let _ = value.setattr(intern!(py, "partial"), bytes);
     }
     error
 }
@@ -44,6 +45,12 @@ pub fn raise_range(operation: &str, memory: &unipc::Memory, offset: usize, size:
         Some(name) => PyOSError::new_err((ERANGE, sentence, name.to_owned())),
         None => PyOSError::new_err((ERANGE, sentence)),
     }
+}
+
+/// As the core's own, for a call of many parts of which each was in time.
+#[cold]
+pub fn timed_out(operation: &str) -> PyErr {
+    PyOSError::new_err((ETIMEDOUT, format!("{operation}: timed out")))
 }
 
 #[cold]

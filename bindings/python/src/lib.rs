@@ -8,6 +8,7 @@ mod buffer;
 mod convert;
 mod descriptor;
 mod errors;
+mod growing;
 mod handle;
 mod record;
 mod wait;

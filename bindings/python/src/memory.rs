@@ -119,6 +119,25 @@ fn in_use(views: usize) -> PyErr {
     })
 }
 
+/// Writes `data`, which comes from a view of `memory` itself, where it stands at `from`, and so may
+/// overlap what it goes to.
+fn copy_within(memory: &unipc::Memory, from: usize, to: usize, data: &[u8]) -> unipc::Result<()> {
+    const STEP: usize = 16 * 1024;
+    if memory.len().checked_sub(data.len()).is_none_or(|last| to > last) {
+        return memory.write_at(to, data);
+    }
+    let mut copy = [0; STEP];
+    let steps = data.len().div_ceil(STEP);
+    for step in 0..steps {
+        // From the side on which nothing is overwritten before it was read.
+        let begin = STEP * if to < from { step } else { steps - 1 - step };
+        let count = STEP.min(data.len() - begin);
+        memory.read_at(from + begin, &mut copy[..count])?;
+        memory.write_at(to + begin, &copy[..count])?;
+    }
+    Ok(())
+}
+
 /// `size` bytes at `offset` or, without a size, all from there on: as a count that lies inside.
 pub fn span(operation: &str, memory: &unipc::Memory, offset: usize, size: Option<usize>) -> PyResult<usize> {
     let room = memory.len().checked_sub(offset);
@@ -329,10 +348,7 @@ impl Memory {
         slf.run_moving(data.len(), |memory| {
             let (own, theirs) = (memory.as_ptr().addr(), data.as_ptr().addr());
             if theirs < own + memory.len() && own < theirs + data.len() {
-                // It comes from a view of this very memory, and might overlap what it goes to.
-                let mut copy = vec![0; data.len()];
-                memory.read_at(theirs - own, &mut copy)?;
-                return memory.write_at(offset.0, &copy);
+                return copy_within(memory, theirs - own, offset.0, data);
             }
             memory.write_at(offset.0, data)
         })

@@ -3,20 +3,25 @@
 use crate::buffer::{Input, Output};
 use crate::convert::{Whole, Word, descriptor};
 use crate::descriptor::{for_a_child, from_the_parent, take_over};
-use crate::errors::{after, raise};
+use crate::errors::{after, raise, timed_out};
+use crate::growing::Growing;
 use crate::handle::{self, Handle, Object, Open, Owner};
 use crate::memory::{Memory, span};
-use crate::wait::{Limit, Sleep, is_brief, wait};
+use crate::wait::{Limit, ROUND, Sleep, is_brief, wait};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Mutex;
+use std::time::Instant;
 use unipc::Deadline;
 use unipc::pipe::{Redirection as CoreRedirection, Stdio};
 
 /// The most that one read asks the kernel for; a pipe seldom holds more.
 const CHUNK: usize = 1 << 20;
+
+/// The most that write_full() writes before signal handlers get a chance.
+const ROUND_OF_WRITING: usize = 4 << 20;
 
 /// Up to so many bytes are read to the stack first, as their `bytes` may be shorter.
 const FEW: usize = 256;
@@ -281,12 +286,10 @@ impl PipeReader {
             let count = read(slf, limit, &mut few[..size])?;
             return Ok(PyBytes::new(py, &few[..count]));
         }
-        let mut count = 0;
-        let whole = PyBytes::new_with(py, size.min(CHUNK), |many| {
-            count = read(slf, limit, many)?;
-            Ok(())
-        })?;
-        Ok(if count == whole.as_bytes().len() { whole } else { PyBytes::new(py, &whole.as_bytes()[..count]) })
+        let mut bytes = Growing::new(py, size.min(CHUNK))?;
+        let count = read(slf, limit, bytes.room())?;
+        bytes.advance(count);
+        bytes.finish(py)
     }
 
     /// Reads what is there into ``buffer``, any writable contiguous one, and returns the count.
@@ -370,24 +373,43 @@ fn fill<'py>(
     size: Option<usize>,
     timeout: Option<f64>,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let limit = Limit::timeout(timeout)?;
-    let mut bytes = Vec::new();
-    let mut chunk = vec![0; size.unwrap_or(CHUNK).min(CHUNK)];
-    let brief = size.is_some_and(is_brief);
-    let filled = wait(reader.as_super(), limit, Sleep::Monotonic, brief, |end, until| {
-        while size.is_none_or(|size| bytes.len() < size) {
-            let room = size.map_or(CHUNK, |size| size - bytes.len()).min(chunk.len());
-            match end.reader().read_by(&mut chunk[..room], until)? {
-                0 => break,
-                count => bytes.extend_from_slice(&chunk[..count]),
+    let (py, limit) = (reader.py(), Limit::timeout(timeout)?.of_all());
+    let (wanted, brief) = (size.unwrap_or(isize::MAX.unsigned_abs() / 2), size.is_some_and(is_brief));
+    let mut bytes = Growing::new(py, wanted.min(CHUNK))?;
+    let filled = (|| {
+        loop {
+            let (mut count, mut ended, room) = (0, false, bytes.room());
+            let round = wait(reader.as_super(), limit, Sleep::Monotonic, brief, |end, until| {
+                let begin = Instant::now();
+                while count < room.len() && begin.elapsed() < ROUND {
+                    let few = room.len().min(count + CHUNK);
+                    match end.reader().read_by(&mut room[count..few], until)? {
+                        0 => {
+                            ended = true;
+                            break;
+                        }
+                        more => count += more,
+                    }
+                }
+                Ok(())
+            });
+            bytes.advance(count);
+            round?;
+            if ended || bytes.filled() == wanted {
+                return Ok(());
+            }
+            py.check_signals()?;
+            if limit.is_over() {
+                return Err(timed_out("read from pipe"));
+            }
+            if bytes.room().is_empty() {
+                bytes.grow(py, wanted)?;
             }
         }
-        Ok(())
-    });
-    match filled {
-        Ok(()) => Ok(PyBytes::new(reader.py(), &bytes)),
-        Err(error) => Err(after(reader.py(), error, bytes.len(), Some(&bytes))),
-    }
+    })();
+    let Err(error) = filled else { return bytes.finish(py) };
+    let count = bytes.filled();
+    Err(after(py, error, count, bytes.finish(py).ok()))
 }
 
 /// Moves bytes inside the kernel, detached from the interpreter.
@@ -457,11 +479,21 @@ impl PipeWriter {
     #[pyo3(signature = (data, *, timeout = None))]
     fn write_full(slf: &Bound<'_, Self>, data: Input<'_, '_>, timeout: Option<f64>) -> PyResult<()> {
         let (limit, data) = (Limit::timeout(timeout)?, data.as_slice());
-        let mut done = 0;
-        wait(slf.as_super(), limit, Sleep::Monotonic, is_brief(data.len()), |end, until| {
-            end.writer().write_full(&data[done..], until).inspect_err(|error| done += error.transferred())
-        })
-        .map_err(|error| after(slf.py(), error, done, None))
+        let (py, limit, brief, mut done) = (slf.py(), limit.of_all(), is_brief(data.len()), 0);
+        loop {
+            let end_of_round = data.len().min(done + ROUND_OF_WRITING);
+            wait(slf.as_super(), limit, Sleep::Monotonic, brief, |end, until| {
+                let written = end.writer().write_full(&data[done..end_of_round], until);
+                done = written.as_ref().map_or_else(|error| done + error.transferred(), |()| end_of_round);
+                written
+            })
+            .and_then(|()| if done == data.len() { Ok(()) } else { py.check_signals() })
+            .and_then(|()| if done < data.len() && limit.is_over() { Err(timed_out("write to pipe")) } else { Ok(()) })
+            .map_err(|error| after(py, error, done, None))?;
+            if done == data.len() {
+                return Ok(());
+            }
+        }
     }
 
     /// Moves up to ``size`` bytes from a file, pipe or socket into the pipe and returns the count; 0

@@ -3,6 +3,7 @@
 use crate::buffer::{Input, Output};
 use crate::convert::{Mode, Whole, Word, engine};
 use crate::errors::raise;
+use crate::growing::Growing;
 use crate::handle::{self, Handle, Object, Open, Owner};
 use crate::record::Record;
 use crate::wait::{Limit, Sleep, is_brief, wait};
@@ -214,8 +215,10 @@ impl Queue {
             let received = receive_into(slf, limit, &mut few[..size])?;
             (PyBytes::new(py, &few[..received.len]), received.priority)
         } else {
-            let message = wait(slf, limit, Sleep::Realtime, is_brief(size), unipc::Queue::receive_by)?;
-            (PyBytes::new(py, &message.data), message.priority)
+            let mut bytes = Growing::new(py, size)?;
+            let received = receive_into(slf, limit, bytes.room())?;
+            bytes.advance(received.len);
+            (bytes.finish(py)?, received.priority)
         };
         MESSAGE.make(py, [data.into_any(), priority.into_bound_py_any(py)?])
     }

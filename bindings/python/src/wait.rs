@@ -22,6 +22,8 @@ pub enum Limit {
     After(Duration),
     /// ETIMEDOUT at this time on the realtime clock.
     At(SystemTime),
+    /// ETIMEDOUT at this moment, for a call that waits several times.
+    By(Deadline),
 }
 
 impl Limit {
@@ -56,6 +58,19 @@ impl Limit {
         Ok(point.map_or(Limit::Never, Limit::At))
     }
 
+    /// The same, with the time of several waits running from now on.
+    pub fn of_all(self) -> Limit {
+        match self {
+            Limit::After(_) => Limit::By(self.start()),
+            other => other,
+        }
+    }
+
+    /// Whether the time of several waits is over.
+    pub fn is_over(self) -> bool {
+        matches!(self, Limit::By(end) if end.has_passed())
+    }
+
     /// The moment that this means, from now on.
     fn start(self) -> Deadline {
         match self {
@@ -63,6 +78,7 @@ impl Limit {
             Limit::Never => Deadline::NEVER,
             Limit::After(timeout) => Deadline::after(timeout),
             Limit::At(time) => Deadline::at(time),
+            Limit::By(end) => end,
         }
     }
 }
@@ -156,6 +172,9 @@ pub fn in_slices<C: Owner, R: Send>(
         owner.with(|_| ())?;
     }
 }
+
+/// How long a call that moves many bytes stays away from the interpreter while they flow.
+pub const ROUND: Duration = Duration::from_millis(50);
 
 /// Whether moving this many bytes is done before another thread would miss the GIL.
 pub fn is_brief(bytes: usize) -> bool {

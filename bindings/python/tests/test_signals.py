@@ -1,6 +1,7 @@
 """Signals, as PEP 475 has them: a handler runs at once, and what it does decides."""
 
 import contextlib
+import errno
 import os
 import signal
 import threading
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import unipc
-from support import Ends, fill, python, until
+from support import Ends, Waiting, fill, python, until
 
 
 class Interrupted(Exception):
@@ -148,6 +149,65 @@ def test_what_was_moved_before_a_handler_raised_is_told(ends: Ends) -> None:
     with alarms(handler, 0.02), pytest.raises(Interrupted) as caught:
         writer.write_full(bytes(100_000))
     assert getattr(caught.value, "transferred") == 65536  # noqa: B009
+
+
+FLOOD = 512 << 20
+
+
+@contextlib.contextmanager
+def flowing(kind: str) -> Iterator[Callable[..., object]]:
+    """A call whose bytes never pause, so that it has no reason to sleep."""
+    reader, writer = unipc.pipe()
+    with reader, writer:
+        child = os.fork()
+        if child == 0:
+            with contextlib.suppress(BaseException):
+                piece = bytearray(65536)
+                while True:
+                    if kind == "write_full":
+                        os.read(reader.fileno(), 65536)
+                    else:
+                        os.write(writer.fileno(), piece)
+            os._exit(0)
+        try:
+            if kind == "write_full":
+                # Zeroes that were never written to take no memory.
+                with unipc.Memory.anonymous(FLOOD, sharing="private") as memory:
+                    yield lambda: writer.write_full(memory)
+            elif kind == "read_full":
+                yield lambda: reader.read_full(FLOOD)
+            else:
+                yield reader.read
+        finally:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+
+
+@pytest.mark.parametrize("kind", ["read", "read_full", "write_full"])
+def test_a_handler_runs_though_the_bytes_never_pause(kind: str) -> None:
+    def handler() -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        raise Interrupted
+
+    with flowing(kind) as call, alarms(handler, 0.01), pytest.raises(Interrupted) as caught:
+        call()
+    transferred = getattr(caught.value, "transferred")  # noqa: B009
+    assert 0 < transferred < FLOOD
+    if kind != "write_full":
+        assert getattr(caught.value, "partial") == bytes(transferred)  # noqa: B009
+
+
+def test_a_timeout_ends_reading_of_bytes_that_never_pause() -> None:
+    with flowing("read") as call, pytest.raises(TimeoutError) as caught:
+        call(timeout=0.1)
+    assert caught.value.errno == errno.ETIMEDOUT
+    assert getattr(caught.value, "partial")  # noqa: B009
+
+
+def test_closing_ends_reading_of_bytes_that_never_pause() -> None:
+    with flowing("read") as call, Waiting(call) as waiting:
+        call.__self__.close()  # type: ignore[attr-defined]
+    assert isinstance(waiting.error, ValueError)
 
 
 def test_a_handlers_own_timeout_error_comes_through(semaphore: unipc.Semaphore) -> None:
