@@ -23,7 +23,7 @@ pub struct Growing {
 impl Growing {
     pub fn new(py: Python<'_>, size: usize) -> PyResult<Growing> {
         // SAFETY: the thread is attached; the interpreter allocates `size` bytes, or says it cannot.
-        let object = unsafe { ffi::PyBytes_FromStringAndSize(std::ptr::null(), size.cast_signed()) };
+        let object = unsafe { ffi::PyBytes_FromStringAndSize(std::ptr::null(), size as isize) };
         if object.is_null() {
             return Err(PyErr::fetch(py));
         }
@@ -76,15 +76,12 @@ impl Growing {
 
     fn resize(&mut self, py: Python<'_>, size: usize) -> PyResult<()> {
         // SAFETY: the thread is attached, and there is one reference to the object, this one.
-        match unsafe { _PyBytes_Resize(&raw mut self.object, size.cast_signed()) } {
-            0 => {
-                self.size = size;
-                Ok(())
-            }
-            _ => {
-                (self.filled, self.size) = (0, 0);
-                Err(PyErr::fetch(py))
-            }
+        if unsafe { _PyBytes_Resize(&raw mut self.object, size as isize) } == 0 {
+            self.size = size;
+            Ok(())
+        } else {
+            (self.filled, self.size) = (0, 0);
+            Err(PyErr::fetch(py))
         }
     }
 

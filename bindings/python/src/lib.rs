@@ -10,6 +10,7 @@ mod descriptor;
 mod errors;
 mod growing;
 mod handle;
+mod notification;
 mod record;
 mod wait;
 

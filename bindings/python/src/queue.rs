@@ -5,6 +5,7 @@ use crate::convert::{Mode, Whole, Word, engine};
 use crate::errors::raise;
 use crate::growing::Growing;
 use crate::handle::{self, Handle, Object, Open, Owner};
+use crate::notification::Callbacks;
 use crate::record::Record;
 use crate::wait::{Limit, Sleep, is_brief, wait};
 use pyo3::IntoPyObjectExt;
@@ -45,6 +46,7 @@ pub struct Queue {
     handle: Handle<unipc::Queue>,
     access: Access,
     message_size: usize,
+    callbacks: Callbacks,
 }
 
 impl Owner for Queue {
@@ -88,7 +90,8 @@ impl Options {
     }
 
     fn wrap(&self, queue: unipc::Queue) -> Queue {
-        Queue { access: self.access, message_size: queue.message_size(), handle: Handle::new(queue) }
+        let (access, message_size) = (self.access, queue.message_size());
+        Queue { access, message_size, handle: Handle::new(queue), callbacks: Callbacks::default() }
     }
 }
 
@@ -301,26 +304,19 @@ impl Queue {
     ///
     /// A receiver that waits with a timeout does not count as waiting. A queue has one registration
     /// at a time, of whichever process and kind, and closing any handle of the queue in this process
-    /// removes it; register anew for the next message. What the callback raises goes to
-    /// sys.unraisablehook. To wait together with other descriptors, use fileno() instead. Raises
+    /// removes it; register anew for the next message. The queue keeps the callback, and what it refers
+    /// to, until it was called or cancelled. What it raises goes to sys.unraisablehook; its thread is
+    /// a daemon, which the end of the program does not wait for. To wait together with other descriptors, use fileno() instead. Raises
     /// OSError (EBUSY) when there is a registration already, TypeError if ``callback`` cannot be
     /// called. See mq_notify(3).
     fn notify(slf: &Bound<'_, Self>, callback: Bound<'_, PyAny>) -> PyResult<()> {
         if !callback.is_callable() {
             return Err(PyTypeError::new_err("callback must be callable"));
         }
-        let callback = callback.unbind();
         let queue = slf.shared()?;
-        let call = move || {
-            // An interpreter that has ended, or is about to, runs no callbacks.
-            Python::try_attach(|py| {
-                let callback = callback.into_bound(py);
-                if let Err(error) = callback.call0() {
-                    error.write_unraisable(py, Some(&callback));
-                }
-            });
-        };
-        queue.notify_callback(call).map_err(raise)
+        let (notification, tell) = Callbacks::prepare();
+        queue.notify_callback(|| tell.call()).map_err(raise)?;
+        slf.get().callbacks.start(&callback, notification).inspect_err(|_| _ = queue.cancel_notify())
     }
 
     /// Sends this process ``signal`` when a message comes into the empty queue and nobody waits for
@@ -336,10 +332,12 @@ impl Queue {
     /// Removes the registration of this process; without one it does nothing.
     ///
     /// When it returns, no callback of this handle runs or will run: it waits, with the GIL free, for
-    /// one whose message has come, unless the callback itself makes this call.
+    /// one whose message has come, unless a callback itself makes this call. A signal handler that
+    /// raises ends the wait.
     fn cancel_notify(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let queue = slf.shared()?;
-        slf.py().detach(|| queue.cancel_notify()).map_err(raise)
+        let (py, queue) = (slf.py(), slf.shared()?);
+        py.detach(|| queue.cancel_notify()).map_err(raise)?;
+        slf.get().callbacks.wait(py)
     }
 
     /// Returns the number of the descriptor, for select and asyncio.

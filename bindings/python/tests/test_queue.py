@@ -4,6 +4,7 @@ import array
 import errno
 import os
 import select
+import signal
 import stat
 import subprocess
 import sys
@@ -327,6 +328,163 @@ def test_what_a_callback_raises_is_reported(queue: Queue, monkeypatch: pytest.Mo
     queue.send(b"x")
     reported.wait()
     assert isinstance(errors[0], ZeroDivisionError)
+
+
+EXIT = """if True:
+    import sys, time, unipc
+    queue = unipc.Queue.open(sys.argv[1])
+    running = unipc.pipe()
+
+    def naps():
+        for _ in range(100):
+            time.sleep(0.001)
+
+    def naps_for_ever():
+        while True:
+            time.sleep(0.001)
+
+    def computes_for_ever():
+        while True:
+            pass
+
+    def waits_in_short():
+        while True:
+            try:
+                reader.read(1, timeout=0.001)
+            except TimeoutError:
+                pass
+
+    def waits_for_ever():
+        reader.read(1)
+
+    def callback():
+        running[1].write(b"x")
+        globals()[sys.argv[2]]()
+
+    reader, writer = unipc.pipe()
+    queue.notify(callback)
+    if sys.argv[2] != "is_not_called":
+        queue.send(b"x")
+        running[0].read(1)
+    if sys.argv[3] == "late":
+        time.sleep(0.05)
+
+    class Slow:
+        def __del__(self):
+            time.sleep(0.2)  # the interpreter is ending, and other threads want it
+
+    sys.slow = Slow()
+"""
+
+
+@pytest.mark.parametrize("when", ["early", "late"])
+@pytest.mark.parametrize(
+    "callback",
+    [
+        "is_not_called",
+        "naps",
+        "naps_for_ever",
+        "computes_for_ever",
+        "waits_in_short",
+        "waits_for_ever",
+    ],
+)
+def test_a_program_may_end_while_a_callback_runs(queue: Queue, callback: str, when: str) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", EXIT, queue.name, callback, when]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_handler_ends_the_wait_for_a_callback(queue: Queue) -> None:
+    class Interrupted(Exception):
+        pass
+
+    def handler(number: int, frame: object) -> None:
+        raise Interrupted
+
+    begun, end, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def callback() -> None:
+        begun.set()
+        end.wait()
+        ended.set()
+
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        queue.notify(callback)
+        queue.send(b"x")
+        begun.wait()
+        signal.setitimer(signal.ITIMER_REAL, 0.02)
+        with pytest.raises(Interrupted):
+            queue.cancel_notify()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        end.set()
+    queue.cancel_notify()
+    assert ended.is_set()
+
+
+def test_callbacks_that_cancel_do_not_wait_for_each_other(queue: Queue) -> None:
+    meeting = threading.Barrier(2)
+    done: list[int] = []
+
+    def second() -> None:
+        meeting.wait()
+        queue.cancel_notify()
+        done.append(2)
+
+    def first() -> None:
+        queue.receive()
+        queue.notify(second)
+        queue.send(b"x")
+        meeting.wait()
+        queue.cancel_notify()
+        done.append(1)
+
+    queue.notify(first)
+    queue.send(b"x")
+    while len(done) < 2:
+        time.sleep(0.001)
+    queue.cancel_notify()
+
+
+def test_signals_do_not_go_to_the_thread_of_a_callback(queue: Queue) -> None:
+    masks: list[set[int]] = []
+    called = threading.Event()
+
+    def callback() -> None:
+        masks.append(set(signal.pthread_sigmask(signal.SIG_BLOCK, ())))
+        called.set()
+
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    queue.notify(callback)
+    queue.send(b"x")
+    called.wait()
+    assert {signal.SIGINT, signal.SIGTERM, signal.SIGALRM, signal.SIGUSR1} <= masks[0]
+    assert signal.SIGSEGV not in masks[0]
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_a_child_made_by_fork_waits_for_no_callback_of_its_parent(queue: Queue) -> None:
+    begun, end = threading.Event(), threading.Event()
+
+    def callback() -> None:
+        begun.set()
+        end.wait()
+
+    queue.notify(callback)
+    queue.send(b"x")
+    begun.wait()
+    try:
+        child = os.fork()
+        if child == 0:
+            queue.cancel_notify()
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+    finally:
+        end.set()
 
 
 def test_only_callables_are_called_back(queue: Queue) -> None:
