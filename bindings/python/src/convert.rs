@@ -66,8 +66,64 @@ where
         match object.extract::<T>() {
             Ok(number) if number <= T::MAX => Ok(Whole(number)),
             Err(error) if !error.is_instance_of::<PyOverflowError>(object.py()) => Err(error),
-            _ => Err(PyValueError::new_err(format!("expected a whole number from 0 to {}, not {}", T::MAX, *object))),
+            _ => Err(PyValueError::new_err(format!(
+                "expected a whole number from 0 to {}, not {}",
+                T::MAX,
+                shown(object)
+            ))),
         }
+    }
+}
+
+/// The digits of a number, unless there are too many for Python to write.
+fn shown(number: Borrowed<'_, '_, PyAny>) -> String {
+    number.str().map_or_else(|_| "one of very many digits".into(), |digits| digits.to_string())
+}
+
+/// Numbers of which the argument has a name and a range of its own. What the type holds goes to the
+/// core, which judges it; what it does not hold is a `ValueError`.
+macro_rules! numbers {
+    ($($kind:ident($type:ty): $name:literal from $least:literal to $most:expr;)*) => {$(
+        #[derive(Clone, Copy)]
+        pub struct $kind(pub $type);
+
+        impl<'a, 'py> FromPyObject<'a, 'py> for $kind {
+            type Error = PyErr;
+
+            #[inline]
+            fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+                match object.extract() {
+                    Ok(number) => Ok($kind(number)),
+                    Err(error) if error.is_instance_of::<PyOverflowError>(object.py()) => {
+                        let (most, number) = ($most, shown(object));
+                        let sentence = format!(concat!($name, " must be ", $least, " to {}, not {}"), most, number);
+                        Err(PyValueError::new_err(sentence))
+                    }
+                    Err(error) => Err(error),
+                }
+            }
+        }
+    )*};
+}
+
+numbers! {
+    Priority(u32): "priority" from 0 to unipc::queue::PRIORITY_MAX;
+    Permits(u32): "value" from 0 to unipc::Semaphore::MAX;
+    Count(isize): "size" from -1 to isize::MAX;
+    Descriptor(i32): "fd" from 0 to i32::MAX;
+    Signal(i32): "signal" from 1 to 64;
+}
+
+/// What Python takes for true or false: anything.
+#[derive(Clone, Copy)]
+pub struct Truth(pub bool);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Truth {
+    type Error = PyErr;
+
+    #[inline]
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        object.is_truthy().map(Truth)
     }
 }
 
@@ -92,8 +148,10 @@ impl Mode {
 }
 
 /// A path by which a process with another working directory finds the same file.
-pub fn absolute(path: PathBuf) -> PyResult<PathBuf> {
-    Ok(std::path::absolute(path)?)
+///
+/// Without a working directory there is none.
+pub fn absolute(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
 }
 
 /// The descriptor that an `int`, or an object with a `fileno()`, stands for.

@@ -32,7 +32,7 @@ pub fn take_over<T>(fd: RawFd, adopt: impl FnOnce(OwnedFd) -> Result<T, (Error, 
 
 fn owned(fd: RawFd) -> PyResult<OwnedFd> {
     if fd < 0 {
-        return Err(PyValueError::new_err(format!("a descriptor is not negative, as {fd} is")));
+        return Err(PyValueError::new_err(format!("fd must be 0 to {}, not {fd}", RawFd::MAX)));
     }
     // SAFETY: the caller of Python says that it is his to give, as with `os.fdopen`.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })

@@ -4,21 +4,31 @@ use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use std::path::Path;
 
 /// The same numbers wherever Rust and Python run on Linux.
 const ERANGE: i32 = 34;
 const ETIMEDOUT: i32 = 110;
 
 /// `OSError(errno, sentence, name)`, from which Python picks the subclass: `FileNotFoundError`,
-/// `TimeoutError`, `BlockingIOError` and so on.
+/// `TimeoutError`, `BlockingIOError` and so on. It prints the name behind the sentence.
 #[cold]
 pub fn raise(error: unipc::Error) -> PyErr {
-    let (errno, sentence) = (error.errno(), error.to_string());
     if error.is_named() {
-        PyOSError::new_err((errno, sentence, error.object().to_owned()))
+        PyOSError::new_err((error.errno(), sentence(&error), error.object().to_owned()))
     } else {
-        PyOSError::new_err((errno, sentence))
+        PyOSError::new_err((error.errno(), error.to_string()))
     }
+}
+
+/// As [`raise`], with the path as the caller gave it, also if it is no text.
+#[cold]
+pub fn raise_at(error: unipc::Error, path: &Path) -> PyErr {
+    PyOSError::new_err((error.errno(), sentence(&error), path.as_os_str().to_owned()))
+}
+
+fn sentence(error: &unipc::Error) -> String {
+    format!("{}: {}", error.operation(), error.cause())
 }
 
 /// Tells with `error` how far a call came that moves many things: `transferred`, and `partial`, the
@@ -37,13 +47,11 @@ pub fn after(py: Python<'_>, error: PyErr, transferred: usize, partial: Option<B
 /// As the core's own ERANGE, for a range that is judged before there is a buffer of its size.
 #[cold]
 pub fn raise_range(operation: &str, memory: &unipc::Memory, offset: usize, size: usize) -> PyErr {
-    let name = memory.name();
-    let (object, len) = (name.unwrap_or("anonymous memory"), memory.len());
-    let sentence =
-        format!("{operation} memory {object}: {size} bytes at offset {offset} do not lie within its {len} bytes");
-    match name {
-        Some(name) => PyOSError::new_err((ERANGE, sentence, name.to_owned())),
-        None => PyOSError::new_err((ERANGE, sentence)),
+    let len = memory.len();
+    let cause = format!("{size} bytes at offset {offset} do not lie within its {len} bytes");
+    match memory.name() {
+        Some(name) => PyOSError::new_err((ERANGE, format!("{operation} memory: {cause}"), name.to_owned())),
+        None => PyOSError::new_err((ERANGE, format!("{operation} anonymous memory: {cause}"))),
     }
 }
 

@@ -1,7 +1,7 @@
 //! FIFOs: pipes with a path.
 
 use crate::convert::{Mode, Whole, absolute};
-use crate::errors::raise;
+use crate::errors::raise_at;
 use crate::handle::{self, Handle, Object, Open, Owner};
 use crate::pipe::{PipeReader, PipeWriter};
 use crate::wait::{Limit, Sleep, in_slices};
@@ -32,8 +32,8 @@ pub struct Fifo {
 }
 
 impl Fifo {
-    fn wrap(fifo: unipc::Fifo) -> PyResult<Fifo> {
-        Ok(Fifo { path: absolute(fifo.path().to_owned())?, handle: Handle::new(fifo) })
+    fn wrap(fifo: unipc::Fifo) -> Fifo {
+        Fifo { path: absolute(fifo.path().to_owned()), handle: Handle::new(fifo) }
     }
 }
 
@@ -66,7 +66,7 @@ impl Fifo {
     #[staticmethod]
     #[pyo3(signature = (path, *, mode = None, exact_mode = None))]
     fn create(path: PathBuf, mode: Option<Whole<u32>>, exact_mode: Option<Whole<u32>>) -> PyResult<Fifo> {
-        Fifo::wrap(options(mode, exact_mode)?.create(path).map_err(raise)?)
+        options(mode, exact_mode)?.create(&path).map(Fifo::wrap).map_err(|error| raise_at(error, &path))
     }
 
     /// Finds the FIFO at ``path``.
@@ -75,7 +75,7 @@ impl Fifo {
     /// FileNotFoundError or PermissionError.
     #[staticmethod]
     fn open(path: PathBuf) -> PyResult<Fifo> {
-        Fifo::wrap(unipc::Fifo::open(path).map_err(raise)?)
+        unipc::Fifo::open(&path).map(Fifo::wrap).map_err(|error| raise_at(error, &path))
     }
 
     /// Finds the FIFO at ``path`` or makes it, and returns ``(fifo, created)``.
@@ -89,8 +89,8 @@ impl Fifo {
         mode: Option<Whole<u32>>,
         exact_mode: Option<Whole<u32>>,
     ) -> PyResult<(Fifo, bool)> {
-        let (fifo, did) = options(mode, exact_mode)?.open_or_create(path).map_err(raise)?;
-        Ok((Fifo::wrap(fifo)?, did == Opened::Created))
+        let (fifo, did) = options(mode, exact_mode)?.open_or_create(&path).map_err(|error| raise_at(error, &path))?;
+        Ok((Fifo::wrap(fifo), did == Opened::Created))
     }
 
     /// Removes the FIFO's name; whoever has it open goes on with it.
@@ -99,7 +99,7 @@ impl Fifo {
     /// PermissionError. See unlink(2).
     #[staticmethod]
     fn unlink(path: PathBuf) -> PyResult<()> {
-        unipc::Fifo::unlink(path).map_err(raise)
+        unipc::Fifo::unlink(&path).map_err(|error| raise_at(error, &path))
     }
 
     /// The path by which it was made or found. Raises ValueError on a closed handle.
@@ -113,8 +113,9 @@ impl Fifo {
     /// ``timeout`` is in seconds: None waits for ever; 0 opens at once, writer or not (reading then
     /// gives ``b""`` until the first writer comes); a longer one raises TimeoutError when it is
     /// over. A wait with a timeout looks for the writer every 10 ms; one without sleeps in the
-    /// kernel. A signal handler runs at once: if it raises, so does this call, and if it returns,
-    /// the wait goes on for the rest of the time. Raises PermissionError or OSError (EMFILE).
+    /// kernel, as os.open() does. A signal handler runs meanwhile: if it raises, so does this call,
+    /// and if it returns, the wait goes on for the rest of the time. A signal that comes just before
+    /// a wait without a timeout is handled when the next one ends it, or it is served. Raises PermissionError or OSError (EMFILE).
     #[pyo3(signature = (*, timeout = None))]
     fn open_reader(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<Py<PipeReader>> {
         PipeReader::wrap(slf.py(), rendezvous(slf, timeout, unipc::Fifo::open_reader_by)?)
@@ -130,6 +131,9 @@ impl Fifo {
     }
 
     /// Lets go of the file; doing so again does nothing. It removes nothing and closes no end.
+    ///
+    /// An open_reader() or open_writer() that waits in another thread ends within a second with
+    /// ValueError if it has a timeout; one without goes on.
     fn close(slf: &Bound<'_, Self>) {
         Open::close(slf);
     }
@@ -140,11 +144,13 @@ impl Fifo {
         slf.is_closed()
     }
 
+    /// Returns this object, which leaving the block ends.
     fn __enter__<'a, 'py>(slf: &'a Bound<'py, Self>) -> PyResult<&'a Bound<'py, Self>> {
         slf.with(|_| ())?;
         Ok(slf)
     }
 
+    /// Closes it: see close().
     #[pyo3(signature = (*_exception))]
     fn __exit__(slf: &Bound<'_, Self>, _exception: &Bound<'_, PyTuple>) {
         Open::close(slf);
@@ -165,8 +171,10 @@ fn rendezvous<E: Send>(
     timeout: Option<f64>,
     open: impl Fn(&unipc::Fifo, Deadline) -> unipc::Result<E> + Send,
 ) -> PyResult<E> {
+    let shared = fifo.shared()?;
     match Limit::timeout(timeout)? {
-        Limit::Now => fifo.run(move |fifo| open(fifo, Deadline::NOW)),
-        limit => in_slices(fifo, &fifo.shared()?, limit, Sleep::Unbroken, open)?.map_err(|error| raise(*error)),
+        Limit::Now => open(&shared, Deadline::NOW).map_err(Box::new),
+        limit => in_slices(fifo, &shared, limit, Sleep::Unbroken, open)?,
     }
+    .map_err(|error| raise_at(*error, shared.path()))
 }

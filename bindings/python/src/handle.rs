@@ -42,17 +42,22 @@ impl<T: Object> Drop for Handle<T> {
     /// The interpreter drops what nobody refers to; as with files, it should have been closed.
     fn drop(&mut self) {
         let Some(object) = self.0.get_mut().take() else { return };
-        let message = CString::new(format!("unclosed <{}>", object.label())).unwrap_or_default();
-        Python::try_attach(|py| {
-            let pending = PyErr::take(py);
-            if let Err(error) = PyErr::warn(py, &py.get_type::<PyResourceWarning>(), &message, 1) {
-                error.write_unraisable(py, None);
-            }
-            if let Some(pending) = pending {
-                pending.restore(py);
-            }
-        });
+        warn_of_a_leak(format!("unclosed <{}>", object.label()));
     }
+}
+
+/// A ResourceWarning, as the interpreter gives while it drops things.
+pub fn warn_of_a_leak(message: String) {
+    let message = CString::new(message).unwrap_or_default();
+    Python::try_attach(|py| {
+        let pending = PyErr::take(py);
+        if let Err(error) = PyErr::warn(py, &py.get_type::<PyResourceWarning>(), &message, 1) {
+            error.write_unraisable(py, None);
+        }
+        if let Some(pending) = pending {
+            pending.restore(py);
+        }
+    });
 }
 
 /// A Python class around a [`Handle`].

@@ -1,9 +1,9 @@
 //! Shared memory, and the buffer that it is to Python.
 
 use crate::buffer::Input;
-use crate::convert::{Mode, Whole, Word, absolute};
+use crate::convert::{Descriptor, Mode, Whole, Word, absolute};
 use crate::descriptor::{for_a_child, from_the_parent, take_over};
-use crate::errors::{raise, raise_range};
+use crate::errors::{raise, raise_at, raise_range};
 use crate::handle::{self, Handle, Object, Open, Owner};
 use pyo3::exceptions::{PyBufferError, PyTypeError, PyValueError};
 use pyo3::ffi;
@@ -256,8 +256,8 @@ impl Memory {
         sharing: &str,
     ) -> PyResult<Memory> {
         let options = options_to_create(sharing, size, mode, exact_mode)?;
-        let memory = py.detach(|| options.create_file(&path)).map_err(raise)?;
-        Ok(Memory::wrap(memory, Origin::File(absolute(path)?)))
+        let memory = py.detach(|| options.create_file(&path)).map_err(|error| raise_at(error, &path))?;
+        Ok(Memory::wrap(memory, Origin::File(absolute(path))))
     }
 
     /// Maps a file that exists: the whole of it, or its first ``size`` bytes.
@@ -266,8 +266,9 @@ impl Memory {
     #[staticmethod]
     #[pyo3(signature = (path, *, size = None, read_only = false, sharing = "shared"))]
     fn open_file(path: PathBuf, size: Option<Whole<usize>>, read_only: bool, sharing: &str) -> PyResult<Memory> {
-        let memory = options_to_open(sharing, size, read_only)?.open_file(&path).map_err(raise)?;
-        Ok(Memory::wrap(memory, Origin::File(absolute(path)?)))
+        let memory =
+            options_to_open(sharing, size, read_only)?.open_file(&path).map_err(|error| raise_at(error, &path))?;
+        Ok(Memory::wrap(memory, Origin::File(absolute(path))))
     }
 
     /// Maps the file or makes it, and returns ``(memory, created)``.
@@ -285,8 +286,8 @@ impl Memory {
         sharing: &str,
     ) -> PyResult<(Memory, bool)> {
         let options = options_to_create(sharing, size, mode, exact_mode)?;
-        let found = py.detach(|| options.open_or_create_file(&path)).map_err(raise)?;
-        Ok(Memory::pair(found, Origin::File(absolute(path)?)))
+        let found = py.detach(|| options.open_or_create_file(&path)).map_err(|error| raise_at(error, &path))?;
+        Ok(Memory::pair(found, Origin::File(absolute(path))))
     }
 
     /// Maps ``size`` bytes, all zero, that have no name.
@@ -320,9 +321,9 @@ impl Memory {
     /// then stays open, and the caller's.
     #[staticmethod]
     #[pyo3(signature = (fd, *, size = None, read_only = false, sharing = "shared"))]
-    fn from_fd(fd: RawFd, size: Option<Whole<usize>>, read_only: bool, sharing: &str) -> PyResult<Memory> {
+    fn from_fd(fd: Descriptor, size: Option<Whole<usize>>, read_only: bool, sharing: &str) -> PyResult<Memory> {
         let options = options_to_open(sharing, size, read_only)?;
-        Ok(Memory::wrap(take_over(fd, |fd| options.try_from_fd(fd))?, Origin::Descriptor))
+        Ok(Memory::wrap(take_over(fd.0, |fd| options.try_from_fd(fd))?, Origin::Descriptor))
     }
 
     /// Returns a copy of ``size`` bytes at ``offset``; without a size, of all from there on.
@@ -359,7 +360,7 @@ impl Memory {
     /// Others who map it keep their length until they open it anew, and must not touch what was cut
     /// off. Raises BufferError while views exist, and OSError: EBUSY while a Semaphore in it is
     /// open, ENOSPC, EINVAL (size of 0), EOPNOTSUPP (shared anonymous memory and private mappings of
-    /// files keep their length), EPERM (a seal forbids it). See ftruncate(2) and mremap(2).
+    /// files keep their length), EPERM (a seal forbids it). The GIL is held while space is reserved. See ftruncate(2) and mremap(2).
     fn resize(slf: &Bound<'_, Self>, size: Whole<usize>) -> PyResult<()> {
         Memory::change(slf, |memory| memory.resize(size.0))
     }
@@ -449,7 +450,8 @@ impl Memory {
             0 => Ok(memory.take()),
             views => Err(views),
         });
-        taken.map(drop).map_err(in_use)
+        // Many pages take the kernel long.
+        taken.map(|memory| slf.py().detach(|| drop(memory))).map_err(in_use)
     }
 
     /// Whether this handle is closed.
@@ -493,11 +495,13 @@ impl Memory {
         self.views.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// Returns this object, which leaving the block ends.
     fn __enter__<'a, 'py>(slf: &'a Bound<'py, Self>) -> PyResult<&'a Bound<'py, Self>> {
         slf.with(|_| ())?;
         Ok(slf)
     }
 
+    /// Closes it: see close().
     #[pyo3(signature = (*_exception))]
     fn __exit__(slf: &Bound<'_, Self>, _exception: &Bound<'_, PyTuple>) -> PyResult<()> {
         Memory::close(slf)

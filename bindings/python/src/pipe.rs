@@ -1,11 +1,11 @@
 //! Pipes: `pipe()`, `duplex()`, and the two ends.
 
 use crate::buffer::{Input, Output};
-use crate::convert::{Whole, Word, descriptor};
+use crate::convert::{Count, Descriptor, Truth, Whole, Word, descriptor};
 use crate::descriptor::{for_a_child, from_the_parent, take_over};
 use crate::errors::{after, raise, timed_out};
 use crate::growing::Growing;
-use crate::handle::{self, Handle, Object, Open, Owner};
+use crate::handle::{self, Handle, Object, Open, Owner, warn_of_a_leak};
 use crate::memory::{Memory, span};
 use crate::wait::{Limit, ROUND, Sleep, is_brief, wait};
 use pyo3::exceptions::PyValueError;
@@ -96,6 +96,10 @@ impl Object for End {
     }
 }
 
+/// Makes an end differ from its base class in size, so that Python refuses to turn a reader into a
+/// writer by an assignment to `__class__`.
+struct LayoutOfItsOwn(#[allow(dead_code)] usize);
+
 /// What both ends of a pipe or FIFO have. It is never made itself; see PipeReader and PipeWriter.
 ///
 /// Any number of threads may use one end at the same time. A child made by fork has a handle of its
@@ -163,8 +167,8 @@ impl PipeEnd {
     }
 
     #[setter]
-    fn set_nonblocking(slf: &Bound<'_, Self>, on: bool) -> PyResult<()> {
-        slf.run(|end| end.common().set_nonblocking(on))
+    fn set_nonblocking(slf: &Bound<'_, Self>, on: Truth) -> PyResult<()> {
+        slf.run(|end| end.common().set_nonblocking(on.0))
     }
 
     /// Whether the descriptor survives exec; false unless changed.
@@ -177,8 +181,8 @@ impl PipeEnd {
     }
 
     #[setter]
-    fn set_inheritable(slf: &Bound<'_, Self>, on: bool) -> PyResult<()> {
-        slf.run(|end| end.common().set_inheritable(on))
+    fn set_inheritable(slf: &Bound<'_, Self>, on: Truth) -> PyResult<()> {
+        slf.run(|end| end.common().set_inheritable(on.0))
     }
 
     /// Makes a standard stream of this process, and of children started from now on, this end.
@@ -209,16 +213,18 @@ impl PipeEnd {
     ///
     /// Nothing else in the process may own that number. For the standard streams use redirect().
     /// Raises OSError (EBADF) for a number that is negative or beyond RLIMIT_NOFILE. See dup2(2).
-    fn duplicate_onto(slf: &Bound<'_, Self>, fd: i32) -> PyResult<()> {
+    fn duplicate_onto(slf: &Bound<'_, Self>, fd: Descriptor) -> PyResult<()> {
         // SAFETY: who owns the number is for the caller of Python to know, as with `os.dup2`.
-        slf.run(|end| unsafe { end.common().duplicate_onto(fd) })
+        slf.run(|end| unsafe { end.common().duplicate_onto(fd.0) })
     }
 
+    /// Returns this object, which leaving the block ends.
     fn __enter__<'a, 'py>(slf: &'a Bound<'py, Self>) -> PyResult<&'a Bound<'py, Self>> {
         slf.with(|_| ())?;
         Ok(slf)
     }
 
+    /// Closes it: see close().
     #[pyo3(signature = (*_exception))]
     fn __exit__(slf: &Bound<'_, Self>, _exception: &Bound<'_, PyTuple>) {
         Open::close(slf);
@@ -241,12 +247,12 @@ impl PipeEnd {
 /// the pipe is empty, reading gives ``b""``: the end of file. Made by unipc.pipe(), unipc.duplex(),
 /// Fifo.open_reader() and from_fd().
 #[pyclass(frozen, extends = PipeEnd, weakref, module = "unipc")]
-pub struct PipeReader;
+pub struct PipeReader(#[allow(dead_code)] LayoutOfItsOwn);
 
 impl PipeReader {
     pub fn wrap(py: Python<'_>, reader: unipc::PipeReader) -> PyResult<Py<PipeReader>> {
         let end = PipeEnd(Handle::new(End::Reader(reader)));
-        Py::new(py, PyClassInitializer::from(end).add_subclass(PipeReader))
+        Py::new(py, PyClassInitializer::from(end).add_subclass(PipeReader(LayoutOfItsOwn(0))))
     }
 }
 
@@ -257,8 +263,8 @@ impl PipeReader {
     /// Raises OSError (EINVAL) if it is no pipe or FIFO and OSError (EBADF) if it is not open for
     /// reading; it then stays open, and the caller's.
     #[staticmethod]
-    fn from_fd(py: Python<'_>, fd: RawFd) -> PyResult<Py<PipeReader>> {
-        PipeReader::wrap(py, take_over(fd, unipc::PipeReader::try_from_fd)?)
+    fn from_fd(py: Python<'_>, fd: Descriptor) -> PyResult<Py<PipeReader>> {
+        PipeReader::wrap(py, take_over(fd.0, unipc::PipeReader::try_from_fd)?)
     }
 
     #[staticmethod]
@@ -270,16 +276,16 @@ impl PipeReader {
 
     /// Reads what is there, at most ``size`` bytes, and waits only while there is nothing.
     ///
-    /// ``b""`` is the end of file. A negative ``size``, the default, reads until then; a single
-    /// read never returns more than 1 MiB. ``timeout`` is in seconds: None waits for ever, 0 raises
+    /// ``b""`` is the end of file. With a negative ``size``, the default, it reads all until then; with
+    /// another, at most 1 MiB comes at a time. ``timeout`` is in seconds: None waits for ever, 0 raises
     /// BlockingIOError if nothing is there, and a longer one raises TimeoutError when it is over
-    /// for the whole call. A signal handler runs at once: if it raises, so does this call, and if it
+    /// for the whole call. A signal handler runs within a second: if it raises, so does this call, and if it
     /// returns, the wait goes on for the rest of the time. An exception that ends reading to the end
     /// of file has the bytes that were read by then as ``partial``. See read(2).
-    #[pyo3(signature = (size = -1, *, timeout = None), text_signature = "($self, size=-1, *, timeout=None)")]
+    #[pyo3(signature = (size = Count(-1), *, timeout = None), text_signature = "($self, size=-1, *, timeout=None)")]
     #[inline(always)]
-    fn read<'py>(slf: &Bound<'py, Self>, size: isize, timeout: Option<f64>) -> PyResult<Bound<'py, PyBytes>> {
-        let Ok(size) = usize::try_from(size) else { return fill(slf, None, timeout) };
+    fn read<'py>(slf: &Bound<'py, Self>, size: Count, timeout: Option<f64>) -> PyResult<Bound<'py, PyBytes>> {
+        let Ok(size) = usize::try_from(size.0) else { return fill(slf, None, timeout) };
         let (py, limit) = (slf.py(), Limit::timeout(timeout)?);
         if size <= FEW {
             let mut few = [0; FEW];
@@ -342,7 +348,8 @@ impl PipeReader {
     /// count.
     ///
     /// Waits while this pipe is empty or ``to`` is full; ``timeout`` is in seconds as in read().
-    /// Raises OSError (EINVAL) if both are the same pipe. See tee(2).
+    /// Raises OSError (EINVAL) if both are the same pipe. If another thread closes ``to`` meanwhile, it
+    /// stays open until this call has ended. See tee(2).
     #[pyo3(signature = (to, size, *, timeout = None))]
     fn tee(
         slf: &Bound<'_, Self>,
@@ -427,12 +434,12 @@ fn move_bytes(
 /// where nobody reads any more raises BrokenPipeError; no SIGPIPE ends the process. Made by
 /// unipc.pipe(), unipc.duplex(), Fifo.open_writer() and from_fd().
 #[pyclass(frozen, extends = PipeEnd, weakref, module = "unipc")]
-pub struct PipeWriter;
+pub struct PipeWriter(#[allow(dead_code)] LayoutOfItsOwn);
 
 impl PipeWriter {
     pub fn wrap(py: Python<'_>, writer: unipc::PipeWriter) -> PyResult<Py<PipeWriter>> {
         let end = PipeEnd(Handle::new(End::Writer(writer)));
-        Py::new(py, PyClassInitializer::from(end).add_subclass(PipeWriter))
+        Py::new(py, PyClassInitializer::from(end).add_subclass(PipeWriter(LayoutOfItsOwn(0))))
     }
 }
 
@@ -443,8 +450,8 @@ impl PipeWriter {
     /// Raises OSError (EINVAL) if it is no pipe or FIFO and OSError (EBADF) if it is not open for
     /// writing; it then stays open, and the caller's.
     #[staticmethod]
-    fn from_fd(py: Python<'_>, fd: RawFd) -> PyResult<Py<PipeWriter>> {
-        PipeWriter::wrap(py, take_over(fd, unipc::PipeWriter::try_from_fd)?)
+    fn from_fd(py: Python<'_>, fd: Descriptor) -> PyResult<Py<PipeWriter>> {
+        PipeWriter::wrap(py, take_over(fd.0, unipc::PipeWriter::try_from_fd)?)
     }
 
     #[staticmethod]
@@ -459,7 +466,7 @@ impl PipeWriter {
     /// Waits while the pipe is full. Up to unipc.PIPE_BUF bytes go whole and in one piece, or not at
     /// all; of more, a part may go: write_full() writes all. ``timeout`` is in seconds: None waits
     /// for ever, 0 raises BlockingIOError if nothing fits, and a longer one raises TimeoutError when
-    /// it is over. Raises BrokenPipeError when nobody reads any more. A signal handler runs at once:
+    /// it is over. Raises BrokenPipeError when nobody reads any more. A signal handler runs within a second:
     /// if it raises, so does this call, and if it returns, the wait goes on for the rest of the
     /// time. See write(2).
     #[pyo3(signature = (data, *, timeout = None))]
@@ -551,7 +558,8 @@ impl PipeWriter {
 /// One side of a pair made by unipc.duplex(): a ``reader`` of what the other side writes and a
 /// ``writer`` of what it reads.
 ///
-/// The methods here are those of the two ends, which can also be used, closed or handed on apart.
+/// read(), read_full(), write() and write_full() are those of the two ends, which have more methods
+/// and can also be used, closed or handed on apart. Leaving a ``with`` block closes both.
 #[pyclass(frozen, weakref, module = "unipc")]
 pub struct Duplex {
     /// The PipeReader of what the other side writes.
@@ -571,8 +579,8 @@ impl Duplex {
 #[pymethods]
 impl Duplex {
     /// Reads as PipeReader.read() does.
-    #[pyo3(signature = (size = -1, *, timeout = None), text_signature = "($self, size=-1, *, timeout=None)")]
-    fn read<'py>(&self, py: Python<'py>, size: isize, timeout: Option<f64>) -> PyResult<Bound<'py, PyBytes>> {
+    #[pyo3(signature = (size = Count(-1), *, timeout = None), text_signature = "($self, size=-1, *, timeout=None)")]
+    fn read<'py>(&self, py: Python<'py>, size: Count, timeout: Option<f64>) -> PyResult<Bound<'py, PyBytes>> {
         PipeReader::read(self.reader.bind(py), size, timeout)
     }
 
@@ -611,10 +619,12 @@ impl Duplex {
         self.reader.bind(py).as_super().is_closed() && self.writer.bind(py).as_super().is_closed()
     }
 
+    /// Returns this object, which leaving the block ends.
     fn __enter__<'a, 'py>(slf: &'a Bound<'py, Self>) -> &'a Bound<'py, Self> {
         slf
     }
 
+    /// Closes it: see close().
     #[pyo3(signature = (*_exception))]
     fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) {
         self.close(py);
@@ -644,7 +654,8 @@ impl Word for Stdio {
 
 /// A standard stream that PipeEnd.redirect() changed.
 ///
-/// Leaving its ``with`` block, restore(), or dropping it puts the old stream back; keep() leaves it.
+/// Leaving its ``with`` block, or restore(), puts the old stream back; keep() leaves it. Dropping it
+/// puts the old stream back too, with a ResourceWarning.
 #[pyclass(frozen, weakref, module = "unipc")]
 pub struct Redirection {
     stream: Stdio,
@@ -654,6 +665,15 @@ pub struct Redirection {
 impl Redirection {
     fn take(&self) -> Option<CoreRedirection> {
         self.redirection.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
+    }
+}
+
+impl Drop for Redirection {
+    fn drop(&mut self) {
+        if let Some(redirection) = self.take() {
+            warn_of_a_leak(format!("unrestored {}", self.__repr__()));
+            drop(redirection);
+        }
     }
 }
 
@@ -673,10 +693,12 @@ impl Redirection {
         }
     }
 
+    /// Returns this object, which leaving the block ends.
     fn __enter__<'a, 'py>(slf: &'a Bound<'py, Self>) -> &'a Bound<'py, Self> {
         slf
     }
 
+    /// Puts the old stream back: see restore().
     #[pyo3(signature = (*_exception))]
     fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> PyResult<()> {
         self.restore(py)
@@ -693,7 +715,8 @@ fn flush(py: Python<'_>, stream: Stdio) -> PyResult<()> {
         return Ok(());
     }
     let file = py.import("sys")?.getattr(stream.word())?;
-    if !file.is_none() {
+    // A file that is closed has no more to flush.
+    if !file.is_none() && !file.getattr("closed").is_ok_and(|closed| closed.is_truthy().unwrap_or(false)) {
         file.call_method0("flush")?;
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! Message queues.
 
 use crate::buffer::{Input, Output};
-use crate::convert::{Mode, Whole, Word, engine};
+use crate::convert::{Mode, Priority, Signal, Truth, Whole, Word, engine};
 use crate::errors::raise;
 use crate::growing::Growing;
 use crate::handle::{self, Handle, Object, Open, Owner};
@@ -183,14 +183,14 @@ impl Queue {
     /// seconds since 1970 on the realtime clock, as time.time() has it. A wait for ever or until a
     /// deadline is served in order of coming; one with a timeout polls.
     ///
-    /// A signal handler runs at once: if it raises, so does this call, and nothing was sent; if it
+    /// A signal handler runs within a second: if it raises, so does this call, and nothing was sent; if it
     /// returns, the wait goes on for the rest of the time. Raises OSError: EMSGSIZE (longer than
     /// message_size), EINVAL (priority), EBADF (opened for receiving only). See mq_send(3).
-    #[pyo3(signature = (data, priority = Whole(0), *, timeout = None, deadline = None), text_signature = "($self, data, priority=0, *, timeout=None, deadline=None)")]
+    #[pyo3(signature = (data, priority = Priority(0), *, timeout = None, deadline = None), text_signature = "($self, data, priority=0, *, timeout=None, deadline=None)")]
     fn send(
         slf: &Bound<'_, Self>,
         data: Input<'_, '_>,
-        priority: Whole<u32>,
+        priority: Priority,
         timeout: Option<f64>,
         deadline: Option<f64>,
     ) -> PyResult<()> {
@@ -202,7 +202,7 @@ impl Queue {
     /// while there is none.
     ///
     /// ``timeout`` and ``deadline`` are as in send(); with ``timeout=0`` an empty queue raises
-    /// BlockingIOError. A signal handler runs at once: if it raises, so does this call, and the
+    /// BlockingIOError. A signal handler runs within a second: if it raises, so does this call, and the
     /// message stays; if it returns, the wait goes on for the rest of the time. Raises OSError
     /// (EBADF) on a handle opened for sending only. See mq_receive(3).
     #[pyo3(signature = (*, timeout = None, deadline = None))]
@@ -295,8 +295,8 @@ impl Queue {
     }
 
     #[setter]
-    fn set_nonblocking(slf: &Bound<'_, Self>, on: bool) -> PyResult<()> {
-        slf.run(|queue| queue.set_nonblocking(on))
+    fn set_nonblocking(slf: &Bound<'_, Self>, on: Truth) -> PyResult<()> {
+        slf.run(|queue| queue.set_nonblocking(on.0))
     }
 
     /// Calls ``callback()`` once, on a thread of its own, when a message comes into the empty queue
@@ -325,8 +325,8 @@ impl Queue {
     /// As notify(), with ``value`` in the signal's si_value and SI_MESGQ in its si_code, which
     /// signal.sigwaitinfo() shows. Raises OSError: EBUSY, or EINVAL if there is no such signal.
     #[pyo3(signature = (signal, value = Whole(0)), text_signature = "($self, signal, value=0)")]
-    fn notify_signal(slf: &Bound<'_, Self>, signal: i32, value: Whole<usize>) -> PyResult<()> {
-        slf.run(|queue| queue.notify_signal(signal, value.0))
+    fn notify_signal(slf: &Bound<'_, Self>, signal: Signal, value: Whole<usize>) -> PyResult<()> {
+        slf.run(|queue| queue.notify_signal(signal.0, value.0))
     }
 
     /// Removes the registration of this process; without one it does nothing.
@@ -370,11 +370,13 @@ impl Queue {
         true
     }
 
+    /// Returns this object, which leaving the block ends.
     fn __enter__<'a, 'py>(slf: &'a Bound<'py, Self>) -> PyResult<&'a Bound<'py, Self>> {
         slf.with(|_| ())?;
         Ok(slf)
     }
 
+    /// Closes it: see close().
     #[pyo3(signature = (*_exception))]
     fn __exit__(slf: &Bound<'_, Self>, _exception: &Bound<'_, PyTuple>) {
         Open::close(slf);

@@ -1,6 +1,6 @@
 //! Semaphores: named, and inside a Memory.
 
-use crate::convert::{Mode, Whole, engine};
+use crate::convert::{Mode, Permits, Truth, Whole, engine};
 use crate::errors::{after, raise};
 use crate::handle::{self, Handle, Object, Open, Owner};
 use crate::memory::Memory;
@@ -10,6 +10,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use unipc::Opened;
 use unipc::semaphore::SemaphoreOptions;
+
+/// The most permits given before signal handlers get a chance.
+const ROUND: u32 = 1 << 16;
 
 impl Object for unipc::Semaphore {
     const NOUN: &'static str = "semaphore";
@@ -87,7 +90,7 @@ impl Semaphore {
     #[pyo3(signature = (name, value, *, mode = None, exact_mode = None, engine = "posix"))]
     fn create(
         name: &str,
-        value: Whole<u32>,
+        value: Permits,
         mode: Option<Whole<u32>>,
         exact_mode: Option<Whole<u32>>,
         engine: &str,
@@ -111,7 +114,7 @@ impl Semaphore {
     #[pyo3(signature = (name, value, *, mode = None, exact_mode = None, engine = "posix"))]
     fn open_or_create(
         name: &str,
-        value: Whole<u32>,
+        value: Permits,
         mode: Option<Whole<u32>>,
         exact_mode: Option<Whole<u32>>,
         engine: &str,
@@ -136,8 +139,8 @@ impl Semaphore {
     /// protection. Raises OSError: ERANGE (it does not fit), EINVAL (offset, value), EACCES (the
     /// memory is read-only). See sem_init(3).
     #[staticmethod]
-    #[pyo3(signature = (memory, offset = Whole(0), value = Whole(0)), text_signature = "(memory, offset=0, value=0)")]
-    fn init_in(memory: &Bound<'_, Memory>, offset: Whole<usize>, value: Whole<u32>) -> PyResult<Semaphore> {
+    #[pyo3(signature = (memory, offset = Whole(0), value = Permits(0)), text_signature = "(memory, offset=0, value=0)")]
+    fn init_in(memory: &Bound<'_, Memory>, offset: Whole<usize>, value: Permits) -> PyResult<Semaphore> {
         let semaphore = memory.run(|memory| unipc::Semaphore::init_in(memory, offset.0, value.0))?;
         Ok(Semaphore { handle: Handle::new(semaphore), place: Some((memory.clone().unbind(), offset.0)) })
     }
@@ -158,7 +161,7 @@ impl Semaphore {
     /// ``timeout`` is in seconds on the monotonic clock: None waits for ever, 0 raises
     /// BlockingIOError if there is none, and a longer one raises TimeoutError when it is over.
     /// ``deadline`` is instead a time in seconds since 1970 on the realtime clock, as time.time()
-    /// has it. A signal handler runs at once: if it raises, so does this call, and no permit was
+    /// has it. A signal handler runs within a second: if it raises, so does this call, and no permit was
     /// taken; if it returns, the wait goes on for the rest of the time. See sem_wait(3).
     #[pyo3(signature = (timeout = None, *, deadline = None))]
     fn wait(slf: &Bound<'_, Self>, timeout: Option<f64>, deadline: Option<f64>) -> PyResult<()> {
@@ -168,25 +171,38 @@ impl Semaphore {
 
     /// Gives back ``n`` permits, and wakes as many who wait.
     ///
-    /// Raises OSError (EOVERFLOW) where the value would exceed Semaphore.MAX; ``transferred`` then
-    /// says how many were given. See sem_post(3).
+    /// Raises OSError (EOVERFLOW) where the value would exceed Semaphore.MAX. An exception, also of a
+    /// signal handler, says in ``transferred`` how many were given. See sem_post(3).
     #[pyo3(signature = (n = Whole(1)), text_signature = "($self, n=1)")]
     fn post(slf: &Bound<'_, Self>, n: Whole<u32>) -> PyResult<()> {
         if n.0 == 1 {
             return slf.run(unipc::Semaphore::post);
         }
-        slf.with(|semaphore| semaphore.post_many(n.0))?.map_err(|error| {
-            let given = error.transferred();
-            after(slf.py(), raise(error), given, None)
-        })
+        let (py, mut given) = (slf.py(), 0);
+        loop {
+            let round = (n.0 - given).min(ROUND);
+            let semaphore = slf.shared();
+            let posted = semaphore.and_then(|semaphore| {
+                py.detach(|| semaphore.post_many(round)).map_err(|error| {
+                    given += u32::try_from(error.transferred()).unwrap_or(round);
+                    raise(error)
+                })?;
+                given += round;
+                if given == n.0 { Ok(()) } else { py.check_signals() }
+            });
+            posted.map_err(|error| after(py, error, given as usize, None))?;
+            if given == n.0 {
+                return Ok(());
+            }
+        }
     }
 
     /// As wait(), in the way of threading.Semaphore: returns whether a permit was taken.
     ///
     /// With ``blocking`` false it does not wait; ``timeout`` is in seconds, None for ever.
-    #[pyo3(signature = (blocking = true, timeout = None))]
-    fn acquire(slf: &Bound<'_, Self>, blocking: bool, timeout: Option<f64>) -> PyResult<bool> {
-        let limit = match (blocking, timeout) {
+    #[pyo3(signature = (blocking = Truth(true), timeout = None), text_signature = "($self, blocking=True, timeout=None)")]
+    fn acquire(slf: &Bound<'_, Self>, blocking: Truth, timeout: Option<f64>) -> PyResult<bool> {
+        let limit = match (blocking.0, timeout) {
             (true, timeout) => Limit::timeout(timeout)?,
             (false, None) => Limit::Now,
             (false, Some(_)) => return Err(PyValueError::new_err("a call that does not wait has no timeout")),

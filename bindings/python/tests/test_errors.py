@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import unipc
+from support import Ends
 from unipc import Fifo, Memory, Queue, Semaphore
 
 NAMED: list[tuple[str, Any]] = [("queue", Queue), ("memory", Memory), ("semaphore", Semaphore)]
@@ -26,7 +27,8 @@ def test_what_is_not_there_is_file_not_found(noun: str, kind: Any) -> None:
         assert type(error) is FileNotFoundError
         assert error.errno == errno.ENOENT
         assert error.filename == name
-        assert error.strerror == f"{verb} {noun} {name}: it does not exist"
+        assert error.strerror == f"{verb} {noun}: it does not exist"
+        assert str(error) == f"[Errno 2] {verb} {noun}: it does not exist: '{name}'"
         assert error.args == (errno.ENOENT, error.strerror)
 
 
@@ -192,3 +194,84 @@ def test_the_limit_of_descriptors_is_named() -> None:
     """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == f"{errno.EMFILE} True\n"
+
+
+def test_a_number_of_no_machine_word_names_its_argument_and_range(
+    queue: Queue, name: str, ends: Ends
+) -> None:
+    reader, writer = ends
+    fd = "fd must be 0 to 2147483647, not"
+    huge = 10**5000  # more digits than Python writes
+    calls: list[tuple[str, Callable[[int], object]]] = [
+        ("priority must be 0 to 32767, not", lambda n: queue.send(b"", n)),
+        ("value must be 0 to 2147483647, not", lambda n: Semaphore.create(name, n)),
+        ("signal must be 1 to 64, not", queue.notify_signal),
+        (fd, unipc.PipeReader.from_fd),
+        (fd, unipc.PipeWriter.from_fd),
+        (fd, Memory.from_fd),
+        (fd, writer.duplicate_onto),
+        ("size must be -1 to", reader.read),
+        ("expected a whole number from 0 to", reader.read_full),
+    ]
+    for words, call in calls:
+        for number in (2**80, -(2**80), huge):
+            with pytest.raises(ValueError, match=words) as caught:
+                call(number)
+            shown = "one of very many digits" if number is huge else f"{number}"
+            assert str(caught.value).endswith(f", not {shown}")
+
+
+def test_what_is_no_descriptor_has_an_errno(ends: Ends) -> None:
+    calls: list[Callable[[int], object]] = [
+        unipc.PipeReader.from_fd,
+        unipc.PipeWriter.from_fd,
+        Memory.from_fd,
+    ]
+    with open(os.devnull) as closed:
+        number = closed.fileno()
+    for call in calls:
+        with pytest.raises(OSError, match="descriptor") as caught:
+            call(number)
+        assert caught.value.errno == errno.EBADF
+        with pytest.raises(ValueError, match="fd must be 0 to"):
+            call(-1)
+
+
+def test_a_path_that_is_no_text_is_the_filename(tmp_path: Path) -> None:
+    path = os.path.join(tmp_path, os.fsdecode(b"\xff"))
+    calls: list[Callable[[str], object]] = [
+        Fifo.open,
+        Fifo.unlink,
+        Memory.open_file,
+        lambda path: Fifo.create(f"{path}/no"),
+        lambda path: Memory.create_file(f"{path}/no", 1),
+    ]
+    for call in calls:
+        with pytest.raises(FileNotFoundError) as caught:
+            call(path)
+        assert caught.value.filename in (path, f"{path}/no")
+    with Fifo.create(path) as fifo, pytest.raises(OSError, match="nobody has it open") as refused:
+        fifo.open_writer(timeout=0)
+    assert (refused.value.errno, refused.value.filename) == (errno.ENXIO, path)
+
+
+def test_true_and_false_are_what_python_takes_for_them(ends: Ends, semaphore: Semaphore) -> None:
+    reader, _ = ends
+    for on in (1, "yes", 0, ""):
+        reader.nonblocking = on  # type: ignore[assignment]
+        reader.inheritable = on  # type: ignore[assignment]
+        assert (reader.nonblocking, reader.inheritable) == (bool(on), bool(on))
+    assert not semaphore.acquire(0)  # type: ignore[arg-type]
+    semaphore.post()
+    assert semaphore.acquire(1)  # type: ignore[arg-type]
+
+
+def test_a_reader_does_not_become_a_writer(ends: Ends) -> None:
+    reader, writer = ends
+    for kind in (unipc.PipeWriter, unipc.PipeEnd):
+        with pytest.raises(TypeError, match="__class__"):
+            reader.__class__ = kind  # type: ignore[assignment]
+    with pytest.raises(TypeError, match="__class__"):
+        writer.__class__ = unipc.PipeReader  # type: ignore[assignment]
+    writer.write(b"x")
+    assert reader.read(1) == b"x"

@@ -206,7 +206,7 @@ def test_a_descriptor_that_is_no_end_is_refused_and_stays_open(ends: Ends) -> No
         os.fstat(file.fileno())
     with pytest.raises(OSError, match="the descriptor is closed"):
         unipc.PipeReader.from_fd(1_000_000)
-    with pytest.raises(ValueError, match="negative"):
+    with pytest.raises(ValueError, match="fd must be 0 to"):
         unipc.PipeReader.from_fd(-1)
     fd = os.dup(reader.fileno())
     with unipc.PipeReader.from_fd(fd) as taken:
@@ -265,9 +265,9 @@ def test_a_redirection_can_be_kept() -> None:
 
 def test_only_standard_streams_are_redirected(ends: Ends) -> None:
     with pytest.raises(ValueError, match="'stdin' or 'stdout' or 'stderr'"):
-        ends[1].redirect("output")  # type: ignore[arg-type]
+        ends[1].redirect("output")
     with pytest.raises(ValueError, match="0, 1 or 2"):
-        ends[1].redirect(3)  # type: ignore[arg-type]
+        ends[1].redirect(3)
 
 
 def test_an_end_is_duplicated_onto_a_number(ends: Ends) -> None:
@@ -392,3 +392,33 @@ def test_a_fork_inherits_the_ends(ends: Ends) -> None:
     writer.close()
     assert reader.read() == b"from the child"
     assert os.waitpid(child, 0)[1] == 0
+
+
+REDIRECTED = """if True:
+    import gc, os, sys, unipc, warnings
+    reader, writer = unipc.pipe()
+    sys.stdout.close() if sys.argv[1] == "closed" else None
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        redirection = writer.redirect("stdout")
+        os.write(1, b"through the pipe")
+        if sys.argv[1] == "dropped":
+            del redirection
+        else:
+            redirection.restore()
+            del redirection
+    assert reader.read(100) == b"through the pipe"
+    os.write(1, b"and back")
+    assert [str(warning.message) for warning in caught] == (
+        ["unrestored <unipc.Redirection of stdout>"] if sys.argv[1] == "dropped" else []
+    )
+    reader.close(), writer.close()
+"""
+
+
+@pytest.mark.parametrize("case", ["dropped", "restored", "closed"])
+def test_a_redirection_ends_and_warns_when_nobody_ended_it(case: str) -> None:
+    command = [sys.executable, "-c", REDIRECTED, case]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.stderr, done.returncode) == ("", 0)
+    assert done.stdout == "and back"

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import unipc
+from support import until
 from unipc import Duplex, Fifo, Memory, PipeReader, PipeWriter, Queue, Semaphore
 
 METHODS = ["fork", "spawn", "forkserver"]
@@ -185,6 +186,12 @@ def test_a_killed_receiver_leaves_the_queue_whole(queue: Queue) -> None:
     if child == 0:
         queue.receive()
         os._exit(0)
+
+    def waits_for_the_queue() -> bool:
+        system_call = Path(f"/proc/{child}/syscall").read_text().split()
+        return system_call[1:2] == [hex(queue.fileno())]
+
+    until(waits_for_the_queue)
     os.kill(child, 9)
     os.waitpid(child, 0)
     queue.send(b"for the next")

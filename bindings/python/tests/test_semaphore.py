@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import errno
 import os
+import signal
 import stat
 import threading
 import time
@@ -89,7 +90,7 @@ def test_the_value_has_a_limit(new_name: Namer) -> None:
     with pytest.raises(OSError, match="exceeds 2147483647") as caught:
         Semaphore.create(new_name(), Semaphore.MAX + 1)
     assert caught.value.errno == errno.EINVAL
-    with pytest.raises(ValueError, match="from 0 to"):
+    with pytest.raises(ValueError, match="value must be 0 to"):
         Semaphore.create(new_name(), -1)
 
 
@@ -231,3 +232,22 @@ def test_a_semaphore_of_another_kind_of_file_is_refused(name: str) -> None:
         assert caught.value.errno == errno.EINVAL
     finally:
         path.unlink()
+
+
+def test_posting_many_permits_lets_handlers_and_others_run(semaphore: Semaphore) -> None:
+    class Interrupted(Exception):
+        pass
+
+    def handler(number: int, frame: object) -> None:
+        raise Interrupted
+
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+        with pytest.raises(Interrupted) as caught:
+            semaphore.post(Semaphore.MAX)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert 0 < semaphore.value < Semaphore.MAX
+    assert getattr(caught.value, "transferred") == semaphore.value  # noqa: B009

@@ -1,4 +1,4 @@
-"""Signals, as PEP 475 has them: a handler runs at once, and what it does decides."""
+"""Signals, as PEP 475 has them: a handler runs within a second, and what it does decides."""
 
 import contextlib
 import errno

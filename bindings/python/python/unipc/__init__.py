@@ -12,9 +12,10 @@ Semaphore                 a count to wait for, named or inside a Memory
 
 What all of them have in common: ``timeout`` is in seconds, None waits for ever and 0 does not wait
 (BlockingIOError), and a wait that is over raises TimeoutError. While a call waits the GIL is
-released, and a signal handler runs at once: if it raises, so does the call, and if it returns, the
-wait goes on for the rest of the time. Failures are OSErrors with errno, a sentence and the name; a
-closed handle is a ValueError. Closing never removes a name: ``unlink`` does.
+released, and a signal handler runs within a second, mostly at once: if it raises, so does the call,
+and if it returns, the wait goes on for the rest of the time. Failures are OSErrors with errno, a
+sentence and the name; a closed handle is a ValueError, and so is a number that is negative or
+beyond its machine word. Closing never removes a name: ``unlink`` does.
 """
 
 import enum

@@ -1,8 +1,8 @@
 """The thread that calls the callback of Queue.notify().
 
 It is one of Python's own, and no frame of another language lies beneath the callback: an
-interpreter that ends may end it anywhere. It takes no signals, so that none is kept from the threads
-that wait for them.
+interpreter that ends may end it anywhere. It takes no signals, so that none is kept from the
+threads that wait for them.
 """
 
 import _thread

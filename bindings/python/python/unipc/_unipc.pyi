@@ -28,7 +28,7 @@ _Access: TypeAlias = Literal["read-write", "read-only", "write-only"]
 _Engine: TypeAlias = Literal["posix"]
 _Sharing: TypeAlias = Literal["shared", "private"]
 _Protection: TypeAlias = Literal["none", "read", "read-write"]
-_Stream: TypeAlias = Literal["stdin", "stdout", "stderr", 0, 1, 2]
+_Stream: TypeAlias = str | int
 _Path: TypeAlias = str | PathLike[str]
 
 class _HasFileno(Protocol):
