@@ -292,10 +292,7 @@ impl PipeReader {
             let count = read(slf, limit, &mut few[..size])?;
             return Ok(PyBytes::new(py, &few[..count]));
         }
-        let mut bytes = Growing::new(py, size.min(CHUNK))?;
-        let count = read(slf, limit, bytes.room())?;
-        bytes.advance(count);
-        bytes.finish(py)
+        read_many(slf, limit, size.min(CHUNK))
     }
 
     /// Reads what is there into ``buffer``, any writable contiguous one, and returns the count.
@@ -374,7 +371,17 @@ fn read(reader: &Bound<'_, PipeReader>, limit: Limit, buf: &mut [u8]) -> PyResul
     wait(reader.as_super(), limit, Sleep::Monotonic, is_brief(buf.len()), |end, until| end.reader().read_by(buf, until))
 }
 
+/// Apart from the short reads, which it would slow down.
+#[inline(never)]
+fn read_many<'py>(reader: &Bound<'py, PipeReader>, limit: Limit, size: usize) -> PyResult<Bound<'py, PyBytes>> {
+    let mut bytes = Growing::new(reader.py(), size)?;
+    let count = read(reader, limit, bytes.room())?;
+    bytes.advance(count);
+    bytes.finish(reader.py())
+}
+
 /// Reads `size` bytes, or all, up to the end of file; on failure the bytes go with the exception.
+#[inline(never)]
 fn fill<'py>(
     reader: &Bound<'py, PipeReader>,
     size: Option<usize>,
