@@ -96,7 +96,8 @@ impl Fifo {
         Fifo::options().open(path)
     }
 
-    /// Removes the FIFO's name; those who have it open go on with it. A path that is no FIFO stays.
+    /// Removes the FIFO's name; those who have it open go on with it. A path that is no FIFO stays, unless
+    /// it takes the FIFO's place in the very moment.
     /// [unlink(2)](https://man7.org/linux/man-pages/man2/unlink.2.html).
     ///
     /// # Errors
@@ -233,9 +234,7 @@ impl Fifo {
         match errno.0 {
             libc::ETIMEDOUT => error.because(nobody),
             libc::ENXIO => error.because("nobody has it open for reading"),
-            libc::ENOENT => {
-                error.because("/proc is not mounted, and the file can be opened by no other way without a race")
-            }
+            libc::ENOENT => error.because(NO_PROC),
             _ => error,
         }
     }
@@ -287,7 +286,11 @@ impl FifoOptions {
         let name = fs::c_path(path).map_err(|errno| errno.of(operation, path).because("a path has no NUL byte"))?;
         let file = posix::create(&name, mode).map_err(|errno| {
             let error = errno.of(operation, path);
-            if errno.0 == libc::ENOENT { error.because("its directory does not exist") } else { error }
+            match errno.0 {
+                libc::ENOENT if !fs::has_proc() => error.because(NO_PROC),
+                libc::ENOENT => error.because("its directory does not exist"),
+                _ => error,
+            }
         })?;
         Fifo::adopt(operation, path, file)
     }
@@ -332,6 +335,9 @@ impl Fifo {
         Ok(Fifo { file, path: path.to_owned(), object: path.into() })
     }
 }
+
+/// Without it the very file that was checked cannot be opened.
+const NO_PROC: &str = "/proc is not mounted, and by no other way it goes without a race";
 
 fn check_fifo(operation: &'static str, path: &Path, file: &OwnedFd) -> Result<()> {
     match posix::is_fifo(file.as_fd()) {

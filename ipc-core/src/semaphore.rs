@@ -149,10 +149,11 @@ impl Semaphore {
     }
 
     /// Uses the unnamed semaphore that somebody has initialised at `offset` of shared memory, by
-    /// [`init_in`](Self::init_in) or sem_init(3). Nothing tells whether one stands there.
+    /// [`init_in`](Self::init_in) or sem_init(3). Who overwrites it afterwards breaks it: glibc ends a
+    /// process that meets nonsense in a semaphore.
     ///
     /// # Errors
-    /// As `init_in`.
+    /// As `init_in`. EBADMSG: the bytes there are no semaphore that processes share.
     ///
     /// ```
     /// use unipc::{Memory, Semaphore};
@@ -183,6 +184,7 @@ impl Semaphore {
                     memory.len()
                 )),
                 libc::EACCES => error.because("the memory may not be written"),
+                libc::EBADMSG => error.because(posix::NO_SEMAPHORE),
                 _ => error,
             }
         })?;

@@ -11,13 +11,13 @@ mod call;
 pub(crate) mod clock;
 pub(crate) mod fd;
 pub(crate) mod fs;
+pub(crate) mod futex;
 pub(crate) mod map;
 pub(crate) mod mq;
 pub(crate) mod pipe;
 pub(crate) mod sem;
 pub(crate) mod shm;
 pub(crate) mod signal;
-pub(crate) mod slot;
 pub(crate) mod thread;
 
 pub(crate) type Result<T> = std::result::Result<T, Errno>;

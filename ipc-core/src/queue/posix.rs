@@ -4,11 +4,14 @@ use crate::deadline::{Deadline, Until};
 use crate::error::{Errno, Error, Object};
 use crate::name::Name;
 use crate::options::{Access, Mode};
-use crate::sys::slot::Slot;
-use crate::sys::{self, fd, fs, mq, signal};
+use crate::sys::{self, fd, fs, futex, mq, signal};
+use std::cell::Cell;
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::thread::{self, JoinHandle};
+use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::thread;
 use std::time::Duration;
 
 /// For mq_timedsend(2) and mq_timedreceive(2): a point long past, so they do not wait. Unlike
@@ -18,36 +21,64 @@ const AT_ONCE: Duration = Duration::ZERO;
 #[derive(Debug)]
 pub(crate) struct Queue {
     fd: OwnedFd,
-    callback: Slot<Callback>,
+    calls: Arc<Calls>,
     pub max_messages: usize,
     pub message_size: usize,
 }
 
-/// A thread that runs a callback, or will; it ends when the notification came or was removed.
-#[derive(Debug)]
-struct Callback {
-    thread: JoinHandle<()>,
-    /// A child made by fork has the handle, but not the thread.
-    process: u32,
-    /// One that was notified before and may still run.
-    earlier: Option<Box<Callback>>,
+/// How many threads of a handle run a callback, or will.
+#[derive(Debug, Default)]
+struct Calls {
+    /// The process whose threads they are, above their number: a child made by fork has the handle,
+    /// but not the threads.
+    count: AtomicU64,
+    /// Changes when one ends; a futex.
+    ended: AtomicU32,
 }
 
-impl Callback {
-    /// Those of a chain that may still run.
-    fn running(chain: Option<Box<Callback>>) -> Option<Box<Callback>> {
-        let mut chain = chain?;
-        chain.earlier = Callback::running(chain.earlier);
-        if chain.thread.is_finished() { chain.earlier } else { Some(chain) }
+thread_local! {
+    /// The handle whose callback this thread runs.
+    static OWN: Cell<*const Calls> = const { Cell::new(ptr::null()) };
+}
+
+impl Calls {
+    fn here(count: u64) -> Option<u64> {
+        (count >> 32 == u64::from(std::process::id())).then_some(count & u64::from(u32::MAX))
     }
 
-    fn join(self) {
-        if self.process == std::process::id() && !sys::thread::is_current(&self.thread) {
-            let _ = self.thread.join(); // a panic in the callback has been reported in its thread
+    fn begin(self: &Arc<Calls>) -> Call {
+        let next = |count| Some(u64::from(std::process::id()) << 32 | (Calls::here(count).unwrap_or(0) + 1));
+        let _ = self.count.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
+        Call(self.clone())
+    }
+
+    /// Waits until none is left, unless one of them asks.
+    fn wait(self: &Arc<Calls>) {
+        while OWN.get() != Arc::as_ptr(self) {
+            let ended = self.ended.load(Ordering::Acquire);
+            if Calls::here(self.count.load(Ordering::Acquire)).unwrap_or(0) == 0 {
+                break;
+            }
+            futex::wait(&self.ended, ended);
         }
-        if let Some(earlier) = self.earlier {
-            earlier.join();
-        }
+    }
+}
+
+/// One that runs, or will; it ends when this is dropped.
+struct Call(Arc<Calls>);
+
+impl Call {
+    fn run(&self, callback: impl FnOnce()) {
+        OWN.set(Arc::as_ptr(&self.0));
+        callback();
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.0.count.fetch_sub(1, Ordering::AcqRel);
+        self.0.ended.fetch_add(1, Ordering::Release);
+        futex::wake_all(&self.0.ended);
     }
 }
 
@@ -77,7 +108,7 @@ impl Queue {
         let attributes = mq::attributes(fd.as_fd())?;
         Ok(Queue {
             fd,
-            callback: Slot::new(),
+            calls: Arc::default(),
             max_messages: attributes.max_messages,
             message_size: attributes.message_size,
         })
@@ -178,27 +209,26 @@ impl Queue {
     }
 
     pub fn notify_callback(&self, callback: Box<dyn FnOnce() + Send>) -> sys::Result<()> {
+        let call = self.calls.begin();
         let notification = mq::Notification::register(self.fd())?;
         let run = move || {
+            // Dropped last, also when the callback panics: nothing of it is left by then.
+            let call = call;
+            let (notification, callback) = (notification, callback);
             if notification.wait() {
-                callback();
+                call.run(callback);
             }
         };
         let builder = thread::Builder::new().name("unipc-notify".into());
-        let thread = signal::with_all_blocked(|| builder.spawn(run)).map_err(|error| {
+        signal::with_all_blocked(|| builder.spawn(run)).map(drop).map_err(|error| {
             let _ = mq::cancel_notify(self.fd());
             Errno(error.raw_os_error().unwrap_or(libc::EAGAIN))
-        })?;
-        let earlier = Callback::running(self.callback.replace(None));
-        self.callback.replace(Some(Box::new(Callback { thread, process: std::process::id(), earlier })));
-        Ok(())
+        })
     }
 
     pub fn cancel_notify(&self) -> sys::Result<()> {
         mq::cancel_notify(self.fd())?;
-        if let Some(callback) = self.callback.replace(None) {
-            callback.join();
-        }
+        self.calls.wait();
         Ok(())
     }
 }
@@ -210,6 +240,12 @@ fn explain_refusal(errno: Errno, name: &Name, (messages, bytes): (usize, usize))
     let limits = mq::limits();
     match errno.0 {
         libc::EINVAL => {
+            let (most, largest) = mq::HARD_LIMITS;
+            if messages > most || bytes > largest {
+                return error.because(format!(
+                    "{messages} messages of {bytes} bytes: no kernel takes more than {most} of {largest}"
+                ));
+            }
             if let Some(max) = limits.messages.filter(|&max| messages > max) {
                 return error.because(format!(
                     "{messages} messages exceed fs.mqueue.msg_max={max}; raise it with \
@@ -222,7 +258,7 @@ fn explain_refusal(errno: Errno, name: &Name, (messages, bytes): (usize, usize))
                      'sysctl fs.mqueue.msgsize_max={bytes}' as root"
                 ));
             }
-            error.because(format!("{messages} messages of {bytes} bytes: the kernel takes 1 to 65536 of 1 to 16777216"))
+            error.because(format!("{messages} messages of {bytes} bytes are more than this kernel takes"))
         }
         libc::EMFILE if fs::can_open_one_more() => {
             let needed = mq::counted_bytes(messages, bytes);

@@ -14,6 +14,9 @@ use std::sync::Arc;
 
 const PREFIX: &str = "sem.";
 
+/// What is said of bytes that sem_init(3) never wrote, or wrote for one process alone.
+pub(crate) const NO_SEMAPHORE: &str = "no semaphore that processes share stands there";
+
 /// Behind the slash: NAME_MAX without the prefix.
 pub(crate) const NAME_MAX: usize = 255 - PREFIX.len();
 
@@ -47,7 +50,11 @@ impl Semaphore {
             let cause = format!("it is no semaphore: {} bytes where a sem_t has {}", stat.size, sem::SIZE);
             return Err(fail(Errno::INVALID).because(cause));
         }
-        Semaphore::map(file.as_fd()).map_err(fail)
+        let semaphore = Semaphore::map(file.as_fd()).map_err(fail)?;
+        if !semaphore.sem.is_shared() {
+            return Err(fail(Errno::INVALID).because(NO_SEMAPHORE));
+        }
+        Ok(semaphore)
     }
 
     fn map(file: BorrowedFd<'_>) -> sys::Result<Semaphore> {
@@ -62,8 +69,10 @@ impl Semaphore {
     /// The `sem_t` at `offset` of a mapping, given `value` or left as it is.
     pub fn inside(mapping: &Arc<Mapping>, offset: usize, value: Option<u32>) -> sys::Result<Semaphore> {
         let sem = Sem::at(mapping, offset)?;
-        if let Some(value) = value {
-            sem.init(value)?;
+        match value {
+            Some(value) => sem.init(value)?,
+            None if !sem.is_shared() => return Err(Errno(libc::EBADMSG)),
+            None => {}
         }
         Ok(Semaphore { sem })
     }

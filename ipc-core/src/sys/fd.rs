@@ -2,7 +2,7 @@
 
 use super::{Result, check, clock, syscall};
 use crate::error::Errno;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
@@ -60,6 +60,17 @@ pub fn is_inheritable(fd: BorrowedFd<'_>) -> Result<bool> {
 
 pub fn set_inheritable(fd: BorrowedFd<'_>, on: bool) -> Result<()> {
     fcntl(fd, libc::F_SETFD, if on { 0 } else { libc::FD_CLOEXEC }).map(drop)
+}
+
+/// A descriptor that the kernel has just made, which is none of 0 to 2: where a process has closed
+/// its standard streams, whoever redirects one would close what we made.
+///
+/// # Safety
+/// Nobody else owns `number`.
+pub unsafe fn new(number: i32) -> Result<OwnedFd> {
+    // SAFETY: as this function's.
+    let fd = unsafe { OwnedFd::from_raw_fd(number) };
+    if number > 2 { Ok(fd) } else { duplicate(fd.as_fd()) }
 }
 
 /// fchmod(2): sets the permission bits whatever the umask.

@@ -4,7 +4,7 @@ use super::{Result, check, syscall};
 use crate::error::Errno;
 use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -20,7 +20,7 @@ pub fn open(path: &CStr, flags: i32, mode: u32) -> Result<OwnedFd> {
     // SAFETY: a NUL-terminated path; the descriptor that comes back is ours.
     unsafe {
         let fd = syscall!(SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags | libc::O_CLOEXEC, mode,)?;
-        Ok(OwnedFd::from_raw_fd(fd as i32))
+        super::fd::new(fd as i32)
     }
 }
 
@@ -32,6 +32,11 @@ pub fn open_file(path: &CStr, write: bool) -> Result<OwnedFd> {
 /// The name under which /proc shows a descriptor of this process.
 fn proc_path(fd: BorrowedFd<'_>) -> CString {
     CString::new(format!("/proc/self/fd/{}", fd.as_raw_fd())).expect("a number has no NUL")
+}
+
+/// Whether /proc shows our descriptors: without it no file can be reopened.
+pub fn has_proc() -> bool {
+    Path::new("/proc/self/fd").exists()
 }
 
 /// Opens the file behind `fd` anew: the same file, whatever its path has become since.
@@ -187,7 +192,7 @@ pub fn memfd(label: &CStr) -> Result<OwnedFd> {
     // SAFETY: a NUL-terminated label; the descriptor that comes back is ours.
     unsafe {
         let fd = check(libc::memfd_create(label.as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING).into())?;
-        Ok(OwnedFd::from_raw_fd(fd as i32))
+        super::fd::new(fd as i32)
     }
 }
 
@@ -233,15 +238,20 @@ impl Draft {
     /// A regular file in the directory of `path`, open for reading and writing; the umask applies.
     pub fn file(path: &CStr, mode: u32) -> Result<Draft> {
         let directory = CString::new([directory(path), b"/"].concat()).expect("part of a C string");
+        if !has_proc() {
+            return Draft::named_file(path, mode); // a file without a name gets one through /proc
+        }
         match open(&directory, libc::O_TMPFILE | libc::O_RDWR, mode) {
             Ok(fd) => Ok(Draft { fd, temporary: None }),
-            Err(Errno(libc::EOPNOTSUPP | libc::EISDIR)) => {
-                let flags = libc::O_CREAT | libc::O_EXCL | libc::O_RDWR | libc::O_NOFOLLOW;
-                let (fd, temporary) = make_draft(path, |name| open(name, flags, mode))?;
-                Ok(Draft { fd, temporary: Some(temporary) })
-            }
+            Err(Errno(libc::EOPNOTSUPP | libc::EISDIR)) => Draft::named_file(path, mode),
             Err(errno) => Err(errno),
         }
+    }
+
+    fn named_file(path: &CStr, mode: u32) -> Result<Draft> {
+        let flags = libc::O_CREAT | libc::O_EXCL | libc::O_RDWR | libc::O_NOFOLLOW;
+        let (fd, temporary) = make_draft(path, |name| open(name, flags, mode))?;
+        Ok(Draft { fd, temporary: Some(temporary) })
     }
 
     /// A FIFO in the directory of `path`, which nobody may open yet: its mode is 0.

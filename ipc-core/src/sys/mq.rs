@@ -1,10 +1,10 @@
 //! mq_overview(7): the kernel's message queues, and the limits it sets to them.
 
-use super::{Result, check, clock, fs, syscall};
+use super::{Result, check, clock, fd, fs, syscall};
 use crate::error::Errno;
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr;
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub fn open(name: &CStr, flags: i32, mode: u32, size: Option<(usize, usize)>) ->
     // SAFETY: a NUL-terminated name; the attributes are null or valid; the new descriptor is ours.
     unsafe {
         let fd = syscall!(SYS_mq_open, name.as_ptr(), flags, mode, raw.as_ref().map_or(ptr::null(), ptr::from_ref),)?;
-        Ok(OwnedFd::from_raw_fd(fd as i32))
+        fd::new(fd as i32)
     }
 }
 
@@ -152,7 +152,7 @@ impl Notification {
         // SAFETY: no memory is involved; the descriptor that comes back is ours.
         let socket = unsafe {
             let fd = check(libc::socket(libc::AF_NETLINK, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0).into())?;
-            OwnedFd::from_raw_fd(fd as i32)
+            fd::new(fd as i32)?
         };
         let cookie = [0u8; COOKIE_LEN];
         // SAFETY: sigevent is plain data.
@@ -178,6 +178,9 @@ impl Notification {
         }
     }
 }
+
+/// The messages, and the bytes a message, that no sysctl and no privilege exceeds.
+pub const HARD_LIMITS: (usize, usize) = (65536, 16 << 20);
 
 /// What the kernel allows, read when a refusal is to be explained.
 pub struct Limits {

@@ -2,7 +2,7 @@
 
 use super::{Result, check, fd, fs, signal, syscall};
 use crate::error::Errno;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// pwritev2(2) flag of Linux 6.18: EPIPE without SIGPIPE.
@@ -16,18 +16,19 @@ pub const WRITING: i32 = libc::O_WRONLY;
 
 /// Whether a descriptor is open for `direction`, be it alone or together with the other one.
 pub fn is_open_for(fd: BorrowedFd<'_>, direction: i32) -> Result<bool> {
-    let found = fd::status_flags(fd)? & libc::O_ACCMODE;
-    Ok(found == direction || found == libc::O_RDWR)
+    let flags = fd::status_flags(fd)?;
+    let found = flags & libc::O_ACCMODE;
+    Ok(flags & libc::O_PATH == 0 && (found == direction || found == libc::O_RDWR))
 }
 
 /// A pipe: the reading and the writing descriptor, close-on-exec.
 pub fn pipe() -> Result<(OwnedFd, OwnedFd)> {
     let mut ends = [0; 2];
     // SAFETY: `ends` has room for two descriptors, which the kernel makes for us.
-    unsafe {
-        check(libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC).into())?;
-        Ok((OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])))
-    }
+    check(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) }.into())?;
+    // SAFETY: both are new, and both are owned before one may fail.
+    let [reader, writer] = ends.map(|end| unsafe { fd::new(end) });
+    Ok((reader?, writer?))
 }
 
 /// write(2). With `guard`, a missing reader is EPIPE and no SIGPIPE; without it the caller knows

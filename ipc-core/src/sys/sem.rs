@@ -4,6 +4,7 @@ use super::map::{Mapping, READ_WRITE};
 use super::thread::NoCancel;
 use super::{Result, check, clock};
 use crate::error::Errno;
+use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,14 +17,28 @@ unsafe extern "C" {
     fn sem_clockwait(sem: *mut libc::sem_t, clock: libc::clockid_t, until: *const libc::timespec) -> libc::c_int;
 }
 
+/// Where in glibc's `sem_t` stands whether processes share it, behind the value and the waiters.
+const SHARED: std::ops::Range<usize> = 8..12;
+
+/// The bytes of a `sem_t` that processes share.
+fn image() -> [u8; SIZE] {
+    let mut sem = MaybeUninit::<libc::sem_t>::zeroed();
+    // SAFETY: `sem` is valid to write to, and all its bytes were initialised, to zero.
+    unsafe {
+        libc::sem_init(sem.as_mut_ptr(), 1, 0);
+        sem.as_ptr().cast::<[u8; SIZE]>().read()
+    }
+}
+
 /// A `sem_t` in a mapping that lives as long as this.
 #[derive(Debug)]
 pub struct Sem {
     at: NonNull<libc::sem_t>,
-    _mapping: Arc<Mapping>,
+    mapping: Arc<Mapping>,
+    offset: usize,
 }
 
-// SAFETY: `sem_t` is made to be used by many threads at once, and `_mapping` keeps it mapped.
+// SAFETY: `sem_t` is made to be used by many threads at once, and `mapping` keeps it mapped.
 unsafe impl Send for Sem {}
 // SAFETY: as above.
 unsafe impl Sync for Sem {}
@@ -36,7 +51,15 @@ impl Sem {
         if !at.is_aligned() {
             return Err(Errno::INVALID);
         }
-        Ok(Sem { at, _mapping: mapping.clone() })
+        Ok(Sem { at, mapping: mapping.clone(), offset })
+    }
+
+    /// Whether what stands there is a semaphore that processes share. glibc ends the process when it
+    /// meets another word where it says so, or sleeps where nobody else wakes.
+    pub fn is_shared(&self) -> bool {
+        let mut found = [0; SIZE];
+        let fits = self.mapping.read(self.offset, &mut found).is_ok();
+        fits && found[SHARED] == image()[SHARED] && self.raw_value() >= 0
     }
 
     pub fn init(&self, value: u32) -> Result<()> {
@@ -73,9 +96,13 @@ impl Sem {
     }
 
     pub fn value(&self) -> u32 {
+        u32::try_from(self.raw_value()).unwrap_or(0)
+    }
+
+    fn raw_value(&self) -> i32 {
         let mut value = 0;
         // SAFETY: as in `init`; `value` is valid to write to.
         unsafe { libc::sem_getvalue(self.at.as_ptr(), &raw mut value) };
-        u32::try_from(value).unwrap_or(0)
+        value
     }
 }

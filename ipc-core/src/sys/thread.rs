@@ -1,20 +1,11 @@
-//! pthreads(7): who the calling thread is, and that it is not cancelled half-way.
+//! pthreads(7): that a thread is not cancelled half-way.
 
-use std::os::unix::thread::JoinHandleExt;
 use std::ptr;
-use std::thread::JoinHandle;
 
 unsafe extern "C" {
     fn pthread_setcancelstate(state: libc::c_int, old: *mut libc::c_int) -> libc::c_int;
 }
 const PTHREAD_CANCEL_DISABLE: libc::c_int = 1;
-
-/// Whether the calling thread is that of `handle`. The standard library's own way to ask keeps
-/// memory for the thread that asks.
-pub fn is_current(handle: &JoinHandle<()>) -> bool {
-    // SAFETY: two threads that exist: one calls, the other has not been joined.
-    unsafe { libc::pthread_equal(handle.as_pthread_t(), libc::pthread_self()) != 0 }
-}
 
 /// While it lives, this thread is not cancelled: for what libc alone can do, by a cancellation point.
 pub struct NoCancel(libc::c_int);
