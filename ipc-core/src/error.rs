@@ -254,8 +254,9 @@ impl Error {
         self.errno == libc::ETIMEDOUT
     }
 
-    /// EINTR: a signal handler ran while the call waited. Nothing was taken or given; call again,
-    /// with the same [`Deadline`](crate::Deadline), to go on waiting.
+    /// EINTR: a signal handler ran while the call waited. Nothing was taken or given beyond what
+    /// [`transferred`](Self::transferred) tells; call again, with the same
+    /// [`Deadline`](crate::Deadline), to go on waiting.
     ///
     /// ```
     /// let error = unipc::Queue::open("/no-such-queue").unwrap_err();
@@ -285,7 +286,8 @@ impl fmt::Debug for Error {
 impl std::error::Error for Error {}
 
 impl From<Error> for io::Error {
-    /// Keeps the kind and the sentence; [`io::Error::get_ref`] leads back to the [`Error`].
+    /// Keeps the kind and the sentence; [`io::Error::get_ref`] leads back to the [`Error`] and its
+    /// errno, which [`io::Error::raw_os_error`] does not tell.
     fn from(error: Error) -> io::Error {
         io::Error::new(error.kind(), error)
     }

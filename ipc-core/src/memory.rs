@@ -1,7 +1,7 @@
 #![doc = include_str!("../docs/memory.md")]
 
 use crate::error::{Errno, Error, Object, Result};
-use crate::name::Name;
+use crate::name::{NAME_MAX, Name};
 use crate::options::{self, Mode, Opened};
 use crate::sys::map::{self, Mapping};
 use crate::sys::{fs, shm};
@@ -10,9 +10,6 @@ use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
-
-/// Behind the slash: NAME_MAX.
-const NAME_MAX: usize = 255;
 
 /// Who sees what is written to a mapping.
 ///
@@ -314,7 +311,8 @@ impl Memory {
     }
 
     /// Copies `buf.len()` bytes at `offset` out of the memory. Bytes that somebody writes meanwhile
-    /// may be old or new, each on its own; use a semaphore where that matters.
+    /// may be old or new, each on its own; use a semaphore where that matters. Bytes that a peer has
+    /// cut off the object raise SIGBUS, as does touching them by [`as_ptr`](Self::as_ptr).
     ///
     /// # Errors
     /// ERANGE: they do not all lie in the memory; nothing is copied. EACCES: its protection is `None`.

@@ -4,6 +4,9 @@ use crate::error::{Error, Object, Result};
 use std::ffi::CString;
 use std::sync::Arc;
 
+/// How many bytes a name may have behind its slash.
+pub(crate) const NAME_MAX: usize = 255;
+
 /// A valid object name, "/orders".
 #[derive(Clone, Debug)]
 pub(crate) struct Name(Arc<str>);

@@ -113,10 +113,11 @@ pub struct PipeReader(PipeEnd);
 
 /// The end of a pipe or FIFO that bytes go into. Dropping it closes it.
 ///
-/// Writing where nobody reads any more is the error EPIPE and never a SIGPIPE: if that signal would
-/// end the process (its disposition is the default when this end is made), each write goes without
-/// it, which costs some 60 ns; if the process ignores or handles SIGPIPE at that time, as every Rust
-/// and Python program does, the writer relies on it.
+/// Writing where nobody reads any more is the error EPIPE and no SIGPIPE: if that signal would end
+/// the process (its disposition is the default when this end is made), each write goes without it,
+/// which costs some 60 ns; if the process ignores or handles SIGPIPE at that time, as Rust and Python
+/// programs do from their start, the writer relies on it, and restoring the default afterwards makes
+/// the signal deadly again.
 ///
 /// Any thread may use it, several at once too; writes of up to [`PIPE_BUF`] bytes do not mix. A
 /// child made by fork inherits it. What both ends have stands in [`PipeEnd`].
@@ -628,7 +629,7 @@ impl PipeEnd {
     /// before and after: buffers do not know of it. [dup2(2)](https://man7.org/linux/man-pages/man2/dup.2.html).
     ///
     /// # Errors
-    /// EMFILE.
+    /// EMFILE. EBUSY: another thread is opening a descriptor in the very place.
     ///
     /// ```
     /// use std::io::Write;
@@ -683,7 +684,8 @@ impl PipeEnd {
     }
 }
 
-/// A standard stream that [`PipeEnd::redirect`] changed; dropping it puts the old one back.
+/// A standard stream that [`PipeEnd::redirect`] changed; dropping it puts the old one back. Undo
+/// redirections of one stream in the reverse order: each puts back what it found.
 ///
 /// ```
 /// use unipc::pipe::Stdio;
@@ -786,12 +788,16 @@ impl AsFd for PipeWriter {
 }
 
 impl AsRawFd for PipeReader {
+    /// The number of the descriptor. The handle may hold a second one of the same pipe, for calls
+    /// with a deadline: a child that closes ends by number keeps that.
     fn as_raw_fd(&self) -> RawFd {
         self.as_fd().as_raw_fd()
     }
 }
 
 impl AsRawFd for PipeWriter {
+    /// The number of the descriptor. The handle may hold a second one of the same pipe, for calls
+    /// with a deadline: a child that closes ends by number keeps that, and the end of file never comes.
     fn as_raw_fd(&self) -> RawFd {
         self.as_fd().as_raw_fd()
     }

@@ -5,7 +5,7 @@ mod posix;
 use crate::deadline::Deadline;
 use crate::engine::Engine;
 use crate::error::{Errno, Error, Object, Result};
-use crate::name::Name;
+use crate::name::{NAME_MAX, Name};
 use crate::options::{self, Access, Mode, Opened};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
@@ -15,9 +15,6 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 /// assert_eq!(unipc::queue::PRIORITY_MAX, 32767);
 /// ```
 pub const PRIORITY_MAX: u32 = 32767;
-
-/// Behind the slash: NAME_MAX.
-const NAME_MAX: usize = 255;
 
 /// A message queue: messages of a bounded size, the highest priority first, in order within one.
 ///

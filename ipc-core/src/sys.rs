@@ -2,7 +2,8 @@
 //!
 //! Calls that can block go to the kernel directly and not through libc's wrapper: the wrapper is a
 //! cancellation point, and a thread cancelled there (`pthread_cancel` in a C host) would be unwound
-//! through Rust frames, which ends the whole process.
+//! through Rust frames, which ends the whole process. What makes and opens objects uses libc; the C
+//! face puts cancellation off around it.
 #![allow(unsafe_code)]
 
 use crate::error::Errno;

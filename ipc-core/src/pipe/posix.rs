@@ -92,6 +92,9 @@ impl End {
 /// splice(2) until a deadline. The side that is no pipe may be a socket or a terminal, which would
 /// block in the call: with a deadline both sides are ready before it is made.
 pub(crate) fn splice(from: BorrowedFd<'_>, to: BorrowedFd<'_>, len: usize, deadline: Deadline) -> sys::Result<usize> {
+    if len == 0 {
+        return Ok(0);
+    }
     if !deadline.is_never() {
         both_ready(from, to, deadline)?;
     }

@@ -4,7 +4,7 @@
 
 use crate::deadline::{Deadline, Until};
 use crate::error::{Errno, Error};
-use crate::name::Name;
+use crate::name::{self, Name};
 use crate::options::Mode;
 use crate::sys::map::{Mapping, READ_WRITE};
 use crate::sys::sem::{self, Sem};
@@ -18,7 +18,7 @@ const PREFIX: &str = "sem.";
 pub(crate) const NO_SEMAPHORE: &str = "no semaphore that processes share stands there";
 
 /// Behind the slash: NAME_MAX without the prefix.
-pub(crate) const NAME_MAX: usize = 255 - PREFIX.len();
+pub(crate) const NAME_MAX: usize = name::NAME_MAX - PREFIX.len();
 
 #[derive(Debug)]
 pub(crate) struct Semaphore {

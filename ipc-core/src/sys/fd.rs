@@ -22,8 +22,7 @@ pub fn poll(fd: BorrowedFd<'_>, events: i16, timeout: Option<Duration>) -> Resul
 #[inline]
 pub fn read(fd: BorrowedFd<'_>, buf: &mut [u8]) -> Result<usize> {
     // SAFETY: the kernel writes at most `buf.len()` bytes to `buf`.
-    let count = unsafe { syscall!(SYS_read, fd, buf.as_mut_ptr(), buf.len())? };
-    Ok(count)
+    unsafe { syscall!(SYS_read, fd, buf.as_mut_ptr(), buf.len()) }
 }
 
 fn fcntl(fd: BorrowedFd<'_>, command: i32, argument: i32) -> Result<i32> {

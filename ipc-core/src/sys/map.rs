@@ -14,8 +14,8 @@ pub struct Mapping {
     protection: i32,
 }
 
-// SAFETY: the bytes are reached by volatile or assembly copies and by libc's semaphore calls only,
-// which other processes race with anyway; the fields change through `&mut` alone.
+// SAFETY: in here the bytes are reached by volatile or assembly copies and by libc's semaphore
+// calls only, which other processes race with anyway; the fields change through `&mut` alone.
 unsafe impl Send for Mapping {}
 // SAFETY: as above.
 unsafe impl Sync for Mapping {}
@@ -129,7 +129,8 @@ impl Drop for Mapping {
 /// promises nothing, so torn or changing bytes are the worst that can come of it.
 ///
 /// # Safety
-/// Both ranges are mapped for `len` bytes, with the protection that the copy needs, and are apart.
+/// Both ranges are mapped for `len` bytes, with the protection that the copy needs. Where they
+/// overlap, some mixture of the bytes is the outcome.
 #[cfg(target_arch = "x86_64")]
 unsafe fn copy_racing(from: *const u8, to: *mut u8, len: usize) {
     // SAFETY: the caller vouches for both ranges; the ABI keeps the direction flag clear.

@@ -355,6 +355,22 @@ crate::promises! {
         assert_eq!(errno(PipeReader::from_fd(file.into())), libc::EINVAL);
     }
 
+    fn a_descriptor_that_only_names_a_pipe_is_no_end() {
+        let (reader, _writer) = pipe().unwrap();
+        let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&reader));
+        let mut options = std::fs::OpenOptions::new();
+        std::os::unix::fs::OpenOptionsExt::custom_flags(options.read(true), libc::O_PATH);
+        assert_eq!(errno(PipeReader::from_fd(options.open(path).unwrap().into())), libc::EBADF);
+    }
+
+    fn splicing_nothing_moves_nothing() {
+        let (source, _into_source) = pipe().unwrap();
+        let (_reader, writer) = pipe().unwrap();
+        for deadline in [Deadline::NEVER, Deadline::NOW, Deadline::after(SHORT)] {
+            assert_eq!(source.splice_to(&writer, 0, deadline).unwrap(), 0);
+        }
+    }
+
     fn a_descriptor_taken_over_works_like_any_other() {
         let (reader, writer) = pipe().unwrap();
         let writer = PipeWriter::from_fd(writer.into()).unwrap();

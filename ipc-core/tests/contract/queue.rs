@@ -455,6 +455,56 @@ crate::promises! {
         assert_eq!(told.recv(), Ok("again"));
     }
 
+    fn everybody_who_cancels_waits_for_the_callback(engine) {
+        let scratch = Scratch::new();
+        let queue = queue(engine, &scratch, 1);
+        let (running, ended) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (begin, end) = (running.clone(), ended.clone());
+        queue.notify_callback(move || {
+            count_one(&begin);
+            std::thread::sleep(SHORT);
+            count_one(&end);
+        }).unwrap();
+        queue.send(b"x", 0).unwrap();
+        until("the callback runs", || running.load(Ordering::SeqCst) == 1);
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    queue.cancel_notify().unwrap();
+                    assert_eq!(ended.load(Ordering::SeqCst), 1);
+                });
+            }
+        });
+    }
+
+    fn a_callback_that_cancelled_itself_is_still_waited_for(engine) {
+        let scratch = Scratch::new();
+        let queue = Arc::new(queue(engine, &scratch, 1));
+        let (cancelled, ended) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (own, by_itself, end) = (queue.clone(), cancelled.clone(), ended.clone());
+        queue.notify_callback(move || {
+            own.cancel_notify().unwrap();
+            drop(own);
+            count_one(&by_itself);
+            std::thread::sleep(SHORT);
+            count_one(&end);
+        }).unwrap();
+        queue.send(b"x", 0).unwrap();
+        until("it cancelled itself", || cancelled.load(Ordering::SeqCst) == 1);
+        queue.cancel_notify().unwrap();
+        assert_eq!(ended.load(Ordering::SeqCst), 1);
+    }
+
+    fn a_callback_that_panics_harms_nobody(engine) {
+        let scratch = Scratch::new();
+        let queue = queue(engine, &scratch, 1);
+        queue.notify_callback(|| std::panic::resume_unwind(Box::new("on purpose"))).unwrap();
+        queue.send(b"x", 0).unwrap();
+        queue.cancel_notify().unwrap();
+        queue.receive().unwrap();
+        queue.notify_callback(|| ()).unwrap();
+    }
+
     fn signal_0_is_no_signal(engine) {
         let scratch = Scratch::new();
         let queue = queue(engine, &scratch, 1);

@@ -186,6 +186,20 @@ crate::promises! {
         assert_eq!((error.errno(), error.cause()), (libc::EINVAL, "it is no semaphore: 31 bytes where a sem_t has 32"));
     }
 
+    fn bytes_that_are_no_shared_semaphore_are_refused(engine) {
+        let scratch = Scratch::new();
+        let path = format!("/dev/shm/sem.{}", &scratch.name()[1..]);
+        let memory = Memory::anonymous(4096).unwrap();
+        for byte in [0, 7, 255] {
+            std::fs::write(&path, [byte; 32]).unwrap();
+            assert_eq!(errno(Semaphore::options().engine(engine).open(scratch.name())), libc::EINVAL);
+            memory.write_at(0, &[byte; 32]).unwrap();
+            assert_eq!(errno(Semaphore::open_in(&memory, 0)), libc::EBADMSG);
+        }
+        Semaphore::init_in(&memory, 0, Semaphore::MAX).unwrap();
+        Semaphore::open_in(&memory, 0).unwrap().wait().unwrap();
+    }
+
     fn an_unnamed_one_lives_in_shared_memory(_engine) {
         let memory = Memory::anonymous(4096).unwrap();
         let here = Semaphore::init_in(&memory, 64, 1).unwrap();

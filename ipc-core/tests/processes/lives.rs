@@ -152,6 +152,18 @@ crate::promises! {
         queue.notify_callback(|| ()).unwrap(); // the registration went with its use
     }
 
+    fn a_child_leaves_the_callbacks_of_its_parent_alone() {
+        let scratch = Scratch::new();
+        queue(&scratch, 1);
+        assert_eq!(play("fork-among-callbacks", &[scratch.name()]), "left alone");
+    }
+
+    fn what_is_made_keeps_off_the_standard_streams() {
+        let scratch = Scratch::new();
+        queue(&scratch, 1);
+        assert_eq!(play("live-without-standard-streams", &[scratch.name()]), "kept apart");
+    }
+
     fn a_redirected_stream_is_put_back() {
         assert_eq!(play("redirect", &[]), "restored");
     }

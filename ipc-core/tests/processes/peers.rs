@@ -117,7 +117,9 @@ pub fn play(role: &str, arguments: &[&str]) {
         ("queue-refusals-as-nobody", [name]) => queue_refusals(name),
         ("fill-a-small-file-system", [name]) => fill_a_small_file_system(name),
         ("ask-for-too-much-memory", []) => ask_for_too_much_memory(),
-        ("work-without-proc", []) => work_without_proc(),
+        ("work-without-proc", [name, path]) => work_without_proc(name, path),
+        ("fork-among-callbacks", [name]) => fork_among_callbacks(name),
+        ("live-without-standard-streams", [name]) => live_without_standard_streams(name),
         ("leak-nothing", [name, path]) => leak_nothing(name, path),
         ("run-out-of-descriptors", [name]) => run_out_of_descriptors(name),
         _ => panic!("no role {role} with {} arguments", arguments.len()),
@@ -410,7 +412,7 @@ fn ask_for_too_much_memory() {
 }
 
 /// Without /proc a pipe cannot be reopened: the timed calls then poll.
-fn work_without_proc() {
+fn work_without_proc(name: &str, path: &str) {
     private_mounts();
     mount_tmpfs(c"/proc", c"size=4k");
     let (reader, writer) = unipc::pipe().unwrap();
@@ -423,7 +425,46 @@ fn work_without_proc() {
     assert!(writer.write_by(&vec![0; 100_000], Duration::from_millis(5)).unwrap_err().timed_out());
     drop(reader);
     assert_eq!(writer.try_write(b"x").unwrap_err().errno(), libc::EPIPE);
+    Memory::create(name, 100).unwrap().write_at(0, b"x").unwrap();
+    assert_eq!(Memory::create(name, 100).unwrap_err().errno(), libc::EEXIST);
+    Semaphore::create(name, 1).unwrap().wait().unwrap();
+    Semaphore::open(name).unwrap();
+    let error = Fifo::options().exact_mode(0o600).create(path).unwrap_err();
+    assert!(error.cause().contains("/proc is not mounted"), "{error}");
     println!("worked");
+}
+
+/// The child has the handle, but not the threads of the callbacks; its own are left alone.
+fn fork_among_callbacks(name: &str) {
+    let queue = Queue::open(name).unwrap();
+    queue.notify_callback(|| ()).unwrap();
+    forked(|| {
+        let thread = std::thread::spawn(|| std::thread::sleep(Duration::from_millis(20)));
+        queue.cancel_notify().unwrap();
+        drop(Queue::open(name).unwrap());
+        thread.join().unwrap();
+    });
+    let mut queue = Some(queue);
+    forked(|| {
+        let thread = std::thread::spawn(|| std::thread::sleep(Duration::from_millis(20)));
+        drop(queue.take());
+        thread.join().unwrap();
+    });
+    println!("left alone");
+}
+
+/// What we make never takes the place of a standard stream that the host has closed.
+fn live_without_standard_streams(name: &str) {
+    unsafe { (libc::close(0), libc::close(2)) };
+    let (reader, writer) = unipc::pipe().unwrap();
+    let queue = Queue::open(name).unwrap();
+    let memory = Memory::options().size(1).memfd("m").unwrap();
+    use std::os::fd::AsRawFd;
+    let numbers = [reader.as_raw_fd(), writer.as_raw_fd(), queue.as_raw_fd(), memory.as_fd().unwrap().as_raw_fd()];
+    assert!(numbers.iter().all(|&number| number > 2), "{numbers:?}");
+    drop(writer.redirect(unipc::pipe::Stdio::In).unwrap());
+    assert!(reader.try_read(&mut [0; 1]).unwrap_err().would_block());
+    println!("kept apart");
 }
 
 fn descriptors() -> usize {
