@@ -152,7 +152,8 @@ pub unsafe extern "C" fn unipc_semaphore_init_in(
 ///   also when the memory is closed before it.
 /// - Blocking: never.
 /// - Errors: ERANGE: it does not fit; EINVAL: the offset is not aligned, the memory is private;
-///   EACCES: the memory may not be written.
+///   EACCES: the memory may not be written; EBADMSG: what stands there is no semaphore that
+///   processes share.
 /// - Safety: threads: any; fork: yes; signals: no.
 /// - See: sem_overview(7)
 ///

@@ -189,6 +189,7 @@ static void *open_and_close(void *memory) {
 TEST(threads_that_open_and_close_never_share_a_handle) {
     pthread_t threads[THREADS];
     unipc_memory *memory = unipc_memory_anonymous(UNIPC_SEMAPHORE_SIZE, NULL);
+    CHECK(unipc_semaphore_close(unipc_semaphore_init_in(memory, 0, 1)) == 0);
     for (int i = 0; i < THREADS; i++) CHECK(pthread_create(&threads[i], NULL, open_and_close, memory) == 0);
     for (int i = 0; i < THREADS; i++) CHECK(pthread_join(threads[i], NULL) == 0);
     CHECK(unipc_memory_close(memory) == 0);

@@ -260,10 +260,10 @@ TEST(a_bad_name_is_refused_with_what_is_wrong) {
 TEST(a_refused_size_names_the_limit) {
     unipc_queue_options options = UNIPC_QUEUE_OPTIONS_INIT;
     options.max_messages = 1 << 24;
-    FAILS_NULL(unipc_queue_create(unique("queue"), &options), EINVAL, "fs.mqueue");
+    FAILS_NULL(unipc_queue_create(unique("queue"), &options), EINVAL, "no kernel takes more than 65536 of 16777216");
     options.max_messages = 1;
     options.message_size = (size_t)1 << 40;
-    FAILS_NULL(unipc_queue_create(unique("queue"), &options), EINVAL, "fs.mqueue");
+    FAILS_NULL(unipc_queue_create(unique("queue"), &options), EINVAL, "no kernel takes more than 65536 of 16777216");
 }
 
 TEST(an_unknown_engine_access_or_reserved_field_is_refused) {
