@@ -57,7 +57,7 @@ impl Mode {
         if self.bits <= 0o777 {
             return Ok(self);
         }
-        let cause = format!("mode {:#o} has bits beyond 0o777", self.bits);
+        let cause = format!("mode {:#o} has bits beyond 0o777: modes are octal, as 0o600 is", self.bits);
         Err(Error::new(operation, object, libc::EINVAL, cause))
     }
 }
