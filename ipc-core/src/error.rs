@@ -49,7 +49,7 @@ pub(crate) enum Object {
 }
 
 impl Object {
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         match self {
             Object::Kind(kind) => kind,
             Object::Name(name) => name,
@@ -80,18 +80,18 @@ impl From<&std::path::Path> for Object {
 pub(crate) struct Errno(pub i32);
 
 impl Errno {
-    pub const AGAIN: Errno = Errno(libc::EAGAIN);
-    pub const TIMED_OUT: Errno = Errno(libc::ETIMEDOUT);
-    pub const INVALID: Errno = Errno(libc::EINVAL);
+    pub(crate) const AGAIN: Errno = Errno(libc::EAGAIN);
+    pub(crate) const TIMED_OUT: Errno = Errno(libc::ETIMEDOUT);
+    pub(crate) const INVALID: Errno = Errno(libc::EINVAL);
 
     /// The errno that the last failing libc call left in this thread.
-    pub fn last() -> Errno {
+    pub(crate) fn last() -> Errno {
         Errno(io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO))
     }
 
     /// This errno as the outcome of `operation` on `object`.
     #[cold]
-    pub fn of(self, operation: &'static str, object: impl Into<Object>) -> Error {
+    pub(crate) fn of(self, operation: &'static str, object: impl Into<Object>) -> Error {
         Error { operation, object: object.into(), cause: sentence(self), errno: self.0, transferred: 0 }
     }
 }

@@ -53,7 +53,7 @@ impl Default for Mode {
 }
 
 impl Mode {
-    pub fn check(self, operation: &'static str, object: impl Into<Object>) -> Result<Mode> {
+    pub(crate) fn check(self, operation: &'static str, object: impl Into<Object>) -> Result<Mode> {
         if self.bits <= 0o777 {
             return Ok(self);
         }

@@ -82,3 +82,28 @@ fn raw_pointers_are_touched_in_sys_alone() {
         assert!(blocks <= passed_on, "{}: {blocks} unsafe blocks, {passed_on} promises passed on", path.display());
     }
 }
+
+#[test]
+fn every_public_item_has_an_example() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut items = 0;
+    for file in ["error", "engine", "options", "deadline", "pipe", "fifo", "queue", "memory", "semaphore"] {
+        let text = std::fs::read_to_string(root.join(file).with_extension("rs")).unwrap();
+        let mut example = false;
+        for line in text.lines().map(str::trim_start) {
+            if line.starts_with("///") {
+                example |= line.contains("```");
+            } else if ["pub fn ", "pub const ", "pub unsafe fn ", "pub struct ", "pub enum ", "pub type "]
+                .iter()
+                .any(|item| line.starts_with(item))
+            {
+                assert!(example, "{file}.rs: {line}");
+                items += 1;
+                example = false;
+            } else if !line.starts_with("#[") {
+                example = false;
+            }
+        }
+    }
+    assert!(items > 180, "only {items} items were found");
+}
