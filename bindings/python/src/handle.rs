@@ -1,7 +1,6 @@
 //! What a Python object holds: a core object that any thread may close at any moment.
 
 use crate::errors::{closed, raise};
-use crate::wait::is_brief;
 use pyo3::exceptions::PyResourceWarning;
 use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
@@ -127,6 +126,11 @@ impl<C: Owner> Open<C::Core> for Bound<'_, C> {
         let object = self.shared()?;
         self.py().detach(|| f(&object)).map_err(raise)
     }
+}
+
+/// Whether moving this many bytes is done before another thread would miss the GIL.
+pub fn is_brief(bytes: usize) -> bool {
+    bytes <= 64 * 1024
 }
 
 /// `<unipc.Queue '/orders'>`, and `<unipc.Queue, closed>` once it is.

@@ -175,8 +175,3 @@ pub fn in_slices<C: Owner, R: Send>(
 
 /// How long a call that moves many bytes stays away from the interpreter while they flow.
 pub const ROUND: Duration = Duration::from_millis(50);
-
-/// Whether moving this many bytes is done before another thread would miss the GIL.
-pub fn is_brief(bytes: usize) -> bool {
-    bytes <= 64 * 1024
-}
