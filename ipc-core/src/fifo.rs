@@ -4,6 +4,7 @@ mod posix;
 
 use crate::deadline::Deadline;
 use crate::error::{Errno, Error, Object, Result};
+use crate::name;
 use crate::options::{self, Mode, Opened};
 use crate::pipe::{PipeReader, PipeWriter};
 use crate::sys::fs;
@@ -110,7 +111,7 @@ impl Fifo {
         let operation = "unlink FIFO";
         let path = path.as_ref();
         let fail = |errno: Errno| errno.of(operation, path);
-        let name = fs::c_path(path).map_err(|errno| fail(errno).because("a path has no NUL byte"))?;
+        let name = name::path(operation, path)?;
         check_fifo(operation, path, &posix::locate_link(&name).map_err(fail)?)?;
         fs::unlink(&name).map_err(fail)
     }
@@ -283,7 +284,7 @@ impl FifoOptions {
     pub fn create(&self, path: impl AsRef<Path>) -> Result<Fifo> {
         let (operation, path) = ("create FIFO", path.as_ref());
         let mode = self.mode.check(operation, path)?;
-        let name = fs::c_path(path).map_err(|errno| errno.of(operation, path).because("a path has no NUL byte"))?;
+        let name = name::path(operation, path)?;
         let file = posix::create(&name, mode).map_err(|errno| {
             let error = errno.of(operation, path);
             match errno.0 {
@@ -305,7 +306,7 @@ impl FifoOptions {
     /// ```
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Fifo> {
         let (operation, path) = ("open FIFO", path.as_ref());
-        let name = fs::c_path(path).map_err(|errno| errno.of(operation, path).because("a path has no NUL byte"))?;
+        let name = name::path(operation, path)?;
         let file = posix::locate(&name).map_err(|errno| errno.of(operation, path))?;
         Fifo::adopt(operation, path, file)
     }

@@ -1,8 +1,9 @@
 #![doc = include_str!("../docs/memory.md")]
 
 use crate::error::{Errno, Error, Object, Result};
-use crate::name::{NAME_MAX, Name};
+use crate::name::{self, NAME_MAX, Name};
 use crate::options::{self, Mode, Opened};
+use crate::sys::draft::Draft;
 use crate::sys::map::{self, Mapping};
 use crate::sys::{fs, shm};
 use std::ffi::{CStr, CString};
@@ -709,7 +710,7 @@ impl MemoryOptions {
     /// ```
     pub fn create_file(&self, path: impl AsRef<Path>) -> Result<Memory> {
         let (operation, path) = ("create memory file", path.as_ref());
-        self.create_at(operation, &c_path(operation, path)?, &path.into())
+        self.create_at(operation, &name::path(operation, path)?, &path.into())
     }
 
     /// Maps a file that exists. A private mapping reads the file, and keeps what is written to itself.
@@ -730,7 +731,7 @@ impl MemoryOptions {
     pub fn open_file(&self, path: impl AsRef<Path>) -> Result<Memory> {
         let (operation, path) = ("open memory file", path.as_ref());
         let object = Object::from(path);
-        let file = fs::open_file(&c_path(operation, path)?, self.wants_to_write()).map_err(|errno| {
+        let file = fs::open_file(&name::path(operation, path)?, self.wants_to_write()).map_err(|errno| {
             let error = errno.of(operation, &object);
             if errno.0 == libc::ENXIO { error.because("it is a socket, and no regular file") } else { error }
         })?;
@@ -858,7 +859,7 @@ impl MemoryOptions {
         let mode = self.mode.check(operation, object)?;
         let size = self.needed_size(operation, object)?;
         let fail = |errno: Errno| errno.of(operation, object);
-        let draft = fs::Draft::file(path, mode.bits).map_err(|errno| {
+        let draft = Draft::file(path, mode.bits).map_err(|errno| {
             if errno.0 == libc::ENOENT { fail(errno).because("its directory does not exist") } else { fail(errno) }
         })?;
         if mode.exact {
@@ -902,10 +903,6 @@ impl MemoryOptions {
     }
 }
 
-fn c_path(operation: &'static str, path: &Path) -> Result<CString> {
-    fs::c_path(path).map_err(|errno| errno.of(operation, path).because("a path has no NUL byte"))
-}
-
 fn check_size(operation: &'static str, object: &Object, size: usize) -> Result<usize> {
     match size {
         0 => Err(Error::new(operation, object, libc::EINVAL, "memory of 0 bytes cannot be mapped")),
@@ -927,11 +924,11 @@ fn grow(file: BorrowedFd<'_>, size: usize) -> crate::sys::Result<()> {
 #[cold]
 fn explain_space(operation: &'static str, object: &Object, errno: Errno, file: BorrowedFd<'_>, size: usize) -> Error {
     let error = errno.of(operation, object);
-    match (errno.0, fs::space(file)) {
+    match (errno.0, fs::free_space(file)) {
         (libc::ENOMEM, _) => {
             error.because(format!("no memory for {size} bytes: the machine has {} left", fs::memory_available()))
         }
-        (libc::ENOSPC, Ok((free, _))) => error.because(format!(
+        (libc::ENOSPC, Ok(free)) => error.because(format!(
             "no space for {size} bytes: its file system has {free} free; remove objects there or make it larger"
         )),
         _ => error,

@@ -1,7 +1,10 @@
-//! Where every object name is judged: one leading slash, no other, 1 to 255 bytes behind it.
+//! Where every object name is judged: one leading slash, no other, 1 to 255 bytes behind it. And
+//! every path.
 
 use crate::error::{Error, Object, Result};
 use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::sync::Arc;
 
 /// How many bytes a name may have behind its slash.
@@ -47,6 +50,12 @@ impl Name {
     pub fn file(&self, prefix: &str) -> CString {
         CString::new(format!("{prefix}{}", &self.0[1..])).expect("Name::new refuses NUL")
     }
+}
+
+/// `path` as the kernel takes it.
+pub(crate) fn path(operation: &'static str, path: &Path) -> Result<CString> {
+    CString::new(path.as_os_str().as_bytes())
+        .map_err(|_| Error::new(operation, path, libc::EINVAL, "a path has no NUL byte"))
 }
 
 impl From<&Name> for Object {

@@ -10,6 +10,7 @@ use crate::error::Errno;
 
 mod call;
 pub(crate) mod clock;
+pub(crate) mod draft;
 pub(crate) mod fd;
 pub(crate) mod fs;
 pub(crate) mod futex;

@@ -16,7 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("queue/posix.rs", &["deadline", "error", "sys", "options", "name"]),
     ("semaphore/posix.rs", &["deadline", "error", "sys", "options", "name"]),
     ("pipe.rs", &["deadline", "error", "sys"]),
-    ("fifo.rs", &["deadline", "error", "sys", "options", "pipe"]),
+    ("fifo.rs", &["deadline", "error", "sys", "options", "name", "pipe"]),
     ("queue.rs", &["deadline", "error", "engine", "options", "name"]),
     ("memory.rs", &["error", "sys", "options", "name"]),
     ("semaphore.rs", &["deadline", "error", "sys", "engine", "options", "name", "memory"]),

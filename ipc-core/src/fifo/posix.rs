@@ -3,6 +3,7 @@
 use crate::deadline::Deadline;
 use crate::error::Errno;
 use crate::options::{ATTEMPTS, Mode};
+use crate::sys::draft::Draft;
 use crate::sys::{self, fd, fs, pipe};
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -17,7 +18,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 pub(crate) fn create(path: &CStr, mode: Mode) -> sys::Result<OwnedFd> {
     if mode.exact {
         // Its name comes last, so nobody can open or replace it while its mode is not the one asked for.
-        let draft = fs::Draft::fifo(path)?;
+        let draft = Draft::fifo(path)?;
         fs::set_mode_of_path(draft.fd(), mode.bits)?;
         return draft.publish(path);
     }

@@ -73,19 +73,14 @@ impl End {
         if fd::poll(self.fd(), events, Some(std::time::Duration::ZERO))? { Ok(self.fd()) } else { Err(Errno::AGAIN) }
     }
 
-    /// Repeats a call that does not block until it is served or the deadline passes.
+    /// Repeats a call on this end alone.
     pub fn retry(
         &self,
         deadline: Deadline,
         events: i16,
-        mut call: impl FnMut() -> sys::Result<usize>,
+        call: impl FnMut() -> sys::Result<usize>,
     ) -> sys::Result<usize> {
-        loop {
-            match call() {
-                Err(Errno::AGAIN) if !deadline.is_now() => deadline.wait_for(self.fd(), events)?,
-                done => return done,
-            }
-        }
+        repeat(deadline, call, || deadline.wait_for(self.fd(), events))
     }
 }
 
@@ -98,12 +93,12 @@ pub(crate) fn splice(from: BorrowedFd<'_>, to: BorrowedFd<'_>, len: usize, deadl
     if !deadline.is_never() {
         both_ready(from, to, deadline)?;
     }
-    between(from, to, deadline, || pipe::splice(from, to, len))
+    repeat(deadline, || pipe::splice(from, to, len), || both_ready(from, to, deadline))
 }
 
 /// tee(2) until a deadline.
 pub(crate) fn tee(from: BorrowedFd<'_>, to: BorrowedFd<'_>, len: usize, deadline: Deadline) -> sys::Result<usize> {
-    between(from, to, deadline, || pipe::tee(from, to, len))
+    repeat(deadline, || pipe::tee(from, to, len), || both_ready(from, to, deadline))
 }
 
 fn both_ready(from: BorrowedFd<'_>, to: BorrowedFd<'_>, deadline: Deadline) -> sys::Result<()> {
@@ -111,16 +106,16 @@ fn both_ready(from: BorrowedFd<'_>, to: BorrowedFd<'_>, deadline: Deadline) -> s
     deadline.wait_for(to, fd::WRITABLE)
 }
 
-/// Repeats a call that does not block on its pipes until it is served or the deadline passes.
-fn between(
-    from: BorrowedFd<'_>,
-    to: BorrowedFd<'_>,
+/// Repeats a call that does not block until it is served or the deadline passes; `wait` sleeps in
+/// between.
+fn repeat(
     deadline: Deadline,
-    call: impl Fn() -> sys::Result<usize>,
+    mut call: impl FnMut() -> sys::Result<usize>,
+    wait: impl Fn() -> sys::Result<()>,
 ) -> sys::Result<usize> {
     loop {
         match call() {
-            Err(Errno::AGAIN) if !deadline.is_now() => both_ready(from, to, deadline)?,
+            Err(Errno::AGAIN) if !deadline.is_now() => wait()?,
             done => return done,
         }
     }

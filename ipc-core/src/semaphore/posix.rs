@@ -6,6 +6,7 @@ use crate::deadline::{Deadline, Until};
 use crate::error::{Errno, Error};
 use crate::name::{self, Name};
 use crate::options::Mode;
+use crate::sys::draft::Draft;
 use crate::sys::map::{Mapping, READ_WRITE};
 use crate::sys::sem::{self, Sem};
 use crate::sys::{self, clock, fd, fs, shm};
@@ -29,7 +30,7 @@ impl Semaphore {
     pub fn create(operation: &'static str, name: &Name, mode: Mode, value: u32) -> Result<Semaphore, Error> {
         let path = shm::path(&name.file(PREFIX));
         let make = || -> sys::Result<Semaphore> {
-            let draft = fs::Draft::file(&path, mode.bits)?;
+            let draft = Draft::file(&path, mode.bits)?;
             if mode.exact {
                 fd::set_mode(draft.fd(), mode.bits)?;
             }

@@ -1,25 +1,18 @@
-//! Files by path: open(2), mkfifo(3), fstat(2), link(2), and files that get their name last.
+//! Files: open(2), mkfifo(3), fstat(2), link(2), their space and their seals.
 
 use super::{Result, check, syscall};
 use crate::error::Errno;
 use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
-
-/// `path` as the kernel takes it; one with a NUL byte names no file.
-pub fn c_path(path: &Path) -> Result<CString> {
-    CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::INVALID)
-}
 
 /// openat(2) from the working directory, close-on-exec. A FIFO makes it wait for a peer, until a
 /// signal handler runs.
 pub fn open(path: &CStr, flags: i32, mode: u32) -> Result<OwnedFd> {
     // SAFETY: a NUL-terminated path; the descriptor that comes back is ours.
     unsafe {
-        let fd = syscall!(SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags | libc::O_CLOEXEC, mode,)?;
+        let fd = syscall!(SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags | libc::O_CLOEXEC, mode)?;
         super::fd::new(fd as i32)
     }
 }
@@ -30,7 +23,7 @@ pub fn open_file(path: &CStr, write: bool) -> Result<OwnedFd> {
 }
 
 /// The name under which /proc shows a descriptor of this process.
-fn proc_path(fd: BorrowedFd<'_>) -> CString {
+pub fn proc_path(fd: BorrowedFd<'_>) -> CString {
     CString::new(format!("/proc/self/fd/{}", fd.as_raw_fd())).expect("a number has no NUL")
 }
 
@@ -92,7 +85,7 @@ pub fn unlink(path: &CStr) -> Result<()> {
 }
 
 /// Gives a file a second name, which must be free. With `follow`, `from` is a link to it.
-fn link(from: &CStr, to: &CStr, follow: bool) -> Result<()> {
+pub fn link(from: &CStr, to: &CStr, follow: bool) -> Result<()> {
     let flags = if follow { libc::AT_SYMLINK_FOLLOW } else { 0 };
     // SAFETY: two NUL-terminated paths.
     check(unsafe { libc::linkat(libc::AT_FDCWD, from.as_ptr(), libc::AT_FDCWD, to.as_ptr(), flags) }.into()).map(drop)
@@ -111,8 +104,7 @@ pub fn set_size(fd: BorrowedFd<'_>, size: usize) -> Result<()> {
 /// A signal makes it undo what it did; where signals keep coming it gets ahead in small pieces.
 pub fn reserve(fd: BorrowedFd<'_>, size: usize) -> Result<()> {
     const PIECE: usize = 1 << 20;
-    if is_in_memory(fd)? {
-        let (_, whole) = space(fd)?; // 0 is no limit, as memfds have it
+    if let Some(whole) = tmpfs_size(fd)? {
         if whole > 0 && size as u64 > whole {
             return Err(Errno(libc::ENOSPC));
         }
@@ -150,15 +142,16 @@ pub fn can_open_one_more() -> bool {
     open(c"/dev/null", libc::O_RDONLY, 0).is_ok()
 }
 
-/// Whether a file is on a tmpfs, as named objects and memfds are.
-fn is_in_memory(fd: BorrowedFd<'_>) -> Result<bool> {
+/// The size of the tmpfs that a file is on, as named objects and memfds are; 0 is no limit, as
+/// memfds have it.
+fn tmpfs_size(fd: BorrowedFd<'_>) -> Result<Option<u64>> {
     let mut stat = MaybeUninit::<libc::statfs>::zeroed();
     // SAFETY: `stat` is valid to write to, and zeroes are a valid value.
     let stat = unsafe {
         check(libc::fstatfs(fd.as_raw_fd(), stat.as_mut_ptr()).into())?;
         stat.assume_init()
     };
-    Ok(stat.f_type == libc::TMPFS_MAGIC)
+    Ok((stat.f_type == libc::TMPFS_MAGIC).then(|| stat.f_blocks * stat.f_bsize as u64))
 }
 
 /// How many bytes of memory, swap included, can still be had; without /proc, no end of them.
@@ -176,15 +169,15 @@ pub fn read_number(path: &str) -> Option<u64> {
     std::fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
-/// Bytes free and in all on the file system of `fd`.
-pub fn space(fd: BorrowedFd<'_>) -> Result<(u64, u64)> {
+/// Bytes free on the file system of `fd`.
+pub fn free_space(fd: BorrowedFd<'_>) -> Result<u64> {
     let mut stat = MaybeUninit::<libc::statvfs>::zeroed();
     // SAFETY: `stat` is valid to write to, and zeroes are a valid value.
     let stat = unsafe {
         check(libc::fstatvfs(fd.as_raw_fd(), stat.as_mut_ptr()).into())?;
         stat.assume_init()
     };
-    Ok((stat.f_bavail * stat.f_frsize, stat.f_blocks * stat.f_frsize))
+    Ok(stat.f_bavail * stat.f_frsize)
 }
 
 /// A memfd that can be sealed.
@@ -204,82 +197,4 @@ pub fn seal(fd: BorrowedFd<'_>, seals: u32) -> Result<()> {
 pub fn seals(fd: BorrowedFd<'_>) -> Result<u32> {
     // SAFETY: no memory is involved.
     check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GET_SEALS) }.into()).map(|seals| seals as u32)
-}
-
-/// The directory of `path`, without the slash behind it.
-fn directory(path: &CStr) -> &[u8] {
-    let bytes = path.to_bytes();
-    bytes.iter().rposition(|&byte| byte == b'/').map_or(b".", |slash| &bytes[..slash])
-}
-
-/// Makes something under a name in the directory of `path` that nobody has yet.
-fn make_draft<T>(path: &CStr, make: impl Fn(&CStr) -> Result<T>) -> Result<(T, Temporary)> {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let directory = directory(path);
-    loop {
-        let own = format!(".unipc-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let name = CString::new([directory, b"/", own.as_bytes()].concat()).expect("no part has a NUL");
-        match make(&name) {
-            // Left by a process of this number that was killed, or made by one in another PID namespace.
-            Err(Errno(libc::EEXIST)) => {}
-            outcome => return outcome.map(|object| (object, Temporary(name))),
-        }
-    }
-}
-
-/// A file that is made ready first and gets its name last, so that nobody ever opens it half made.
-pub struct Draft {
-    fd: OwnedFd,
-    /// Where the file system has no O_TMPFILE, the name that the draft bears meanwhile.
-    temporary: Option<Temporary>,
-}
-
-impl Draft {
-    /// A regular file in the directory of `path`, open for reading and writing; the umask applies.
-    pub fn file(path: &CStr, mode: u32) -> Result<Draft> {
-        let directory = CString::new([directory(path), b"/"].concat()).expect("part of a C string");
-        if !has_proc() {
-            return Draft::named_file(path, mode); // a file without a name gets one through /proc
-        }
-        match open(&directory, libc::O_TMPFILE | libc::O_RDWR, mode) {
-            Ok(fd) => Ok(Draft { fd, temporary: None }),
-            Err(Errno(libc::EOPNOTSUPP | libc::EISDIR)) => Draft::named_file(path, mode),
-            Err(errno) => Err(errno),
-        }
-    }
-
-    fn named_file(path: &CStr, mode: u32) -> Result<Draft> {
-        let flags = libc::O_CREAT | libc::O_EXCL | libc::O_RDWR | libc::O_NOFOLLOW;
-        let (fd, temporary) = make_draft(path, |name| open(name, flags, mode))?;
-        Ok(Draft { fd, temporary: Some(temporary) })
-    }
-
-    /// A FIFO in the directory of `path`, which nobody may open yet: its mode is 0.
-    pub fn fifo(path: &CStr) -> Result<Draft> {
-        let ((), temporary) = make_draft(path, |name| mkfifo(name, 0))?;
-        let fd = open(&temporary.0, libc::O_PATH | libc::O_NOFOLLOW, 0)?;
-        Ok(Draft { fd, temporary: Some(temporary) })
-    }
-
-    pub fn fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
-    }
-
-    /// Gives the file its name; EEXIST when it is taken.
-    pub fn publish(self, path: &CStr) -> Result<OwnedFd> {
-        match &self.temporary {
-            None => link(&proc_path(self.fd()), path, true)?,
-            Some(name) => link(&name.0, path, false)?,
-        }
-        Ok(self.fd)
-    }
-}
-
-/// The name that a draft bears meanwhile; it goes with it.
-struct Temporary(CString);
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        let _ = unlink(&self.0);
-    }
 }

@@ -32,7 +32,7 @@ pub fn open(name: &CStr, flags: i32, mode: u32, size: Option<(usize, usize)>) ->
     let raw = size.map(|(messages, bytes)| raw_attributes(messages, bytes, 0));
     // SAFETY: a NUL-terminated name; the attributes are null or valid; the new descriptor is ours.
     unsafe {
-        let fd = syscall!(SYS_mq_open, name.as_ptr(), flags, mode, raw.as_ref().map_or(ptr::null(), ptr::from_ref),)?;
+        let fd = syscall!(SYS_mq_open, name.as_ptr(), flags, mode, raw.as_ref().map_or(ptr::null(), ptr::from_ref))?;
         fd::new(fd as i32)
     }
 }

@@ -99,7 +99,7 @@ pub fn set_capacity(fd: BorrowedFd<'_>, bytes: usize) -> Result<usize> {
 pub fn splice(from: BorrowedFd<'_>, to: BorrowedFd<'_>, len: usize) -> Result<usize> {
     signal::without_sigpipe(|| {
         // SAFETY: null offsets use those of the descriptors; no memory is involved.
-        unsafe { syscall!(SYS_splice, from, 0, to, 0, len, libc::SPLICE_F_NONBLOCK,) }
+        unsafe { syscall!(SYS_splice, from, 0, to, 0, len, libc::SPLICE_F_NONBLOCK) }
     })
 }
 
@@ -107,7 +107,7 @@ pub fn splice(from: BorrowedFd<'_>, to: BorrowedFd<'_>, len: usize) -> Result<us
 pub fn tee(from: BorrowedFd<'_>, to: BorrowedFd<'_>, len: usize) -> Result<usize> {
     signal::without_sigpipe(|| {
         // SAFETY: no memory is involved.
-        unsafe { syscall!(SYS_tee, from, to, len, libc::SPLICE_F_NONBLOCK,) }
+        unsafe { syscall!(SYS_tee, from, to, len, libc::SPLICE_F_NONBLOCK) }
     })
 }
 
@@ -119,7 +119,7 @@ pub unsafe fn vmsplice(fd: BorrowedFd<'_>, data: &[u8]) -> Result<usize> {
     let part = libc::iovec { iov_base: data.as_ptr().cast_mut().cast(), iov_len: data.len() };
     signal::without_sigpipe(|| {
         // SAFETY: one iovec over `data`, whose life the caller vouches for.
-        unsafe { syscall!(SYS_vmsplice, fd, &raw const part, 1, libc::SPLICE_F_NONBLOCK,) }
+        unsafe { syscall!(SYS_vmsplice, fd, &raw const part, 1, libc::SPLICE_F_NONBLOCK) }
     })
 }
 
