@@ -1,7 +1,7 @@
 //! Where every timeout becomes a clock.
 
 use crate::error::{Errno, Error, Result};
-use crate::sys::{clock, fd};
+use crate::sys::{clock, fd, futex};
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -177,6 +177,16 @@ impl Deadline {
     /// What a call reports that could not be served in time.
     pub(crate) fn expired(self) -> Errno {
         if self.is_now() { Errno::AGAIN } else { Errno::TIMED_OUT }
+    }
+
+    /// As a futex takes it. A deadline that is now has passed.
+    pub(crate) fn end(self) -> futex::End {
+        match self.0 {
+            Until::Now => Some((clock::MONOTONIC, Duration::ZERO)),
+            Until::Never => None,
+            Until::Monotonic(point) => Some((clock::MONOTONIC, point)),
+            Until::Realtime(point) => Some((clock::REALTIME, point)),
+        }
     }
 
     /// Sleeps until `fd` shows one of `events` (or an error, or a hang-up), or the deadline passes.

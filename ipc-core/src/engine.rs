@@ -10,7 +10,7 @@ use std::str::FromStr;
 /// ```
 /// use unipc::Engine;
 /// assert_eq!(Engine::default(), Engine::Posix);
-/// assert_eq!("posix".parse::<Engine>()?, Engine::Posix);
+/// assert_eq!("shm".parse::<Engine>()?, Engine::Shm);
 /// # Ok::<(), unipc::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -19,6 +19,9 @@ pub enum Engine {
     /// The system's own object, which every other POSIX program can open too.
     #[default]
     Posix,
+    /// unipc's own, in shared memory: no system call while both sides are busy, none of the system's
+    /// limits, and the death of a participant at any instant harms nobody else.
+    Shm,
 }
 
 impl Engine {
@@ -27,13 +30,14 @@ impl Engine {
     /// ```
     /// assert!(unipc::Engine::ALL.contains(&unipc::Engine::Posix));
     /// ```
-    pub const ALL: &'static [Engine] = &[Engine::Posix];
+    pub const ALL: &'static [Engine] = &[Engine::Posix, Engine::Shm];
 }
 
 impl fmt::Display for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Engine::Posix => "posix",
+            Engine::Shm => "shm",
         })
     }
 }

@@ -83,6 +83,23 @@ impl Errno {
     pub(crate) const AGAIN: Errno = Errno(libc::EAGAIN);
     pub(crate) const TIMED_OUT: Errno = Errno(libc::ETIMEDOUT);
     pub(crate) const INVALID: Errno = Errno(libc::EINVAL);
+    pub(crate) const NOT_FOUND: Errno = Errno(libc::ENOENT);
+    pub(crate) const EXISTS: Errno = Errno(libc::EEXIST);
+    pub(crate) const INTERRUPTED: Errno = Errno(libc::EINTR);
+    pub(crate) const NO_MEMORY: Errno = Errno(libc::ENOMEM);
+    pub(crate) const NO_SPACE: Errno = Errno(libc::ENOSPC);
+    pub(crate) const BUSY: Errno = Errno(libc::EBUSY);
+    pub(crate) const OUT_OF_RANGE: Errno = Errno(libc::ERANGE);
+    pub(crate) const TOO_LONG: Errno = Errno(libc::EMSGSIZE);
+    /// Not open for this direction.
+    pub(crate) const BAD_HANDLE: Errno = Errno(libc::EBADF);
+    pub(crate) const UNSUPPORTED: Errno = Errno(libc::EOPNOTSUPP);
+    /// Waits on this handle were ended for good.
+    pub(crate) const SHUT_DOWN: Errno = Errno(libc::ESHUTDOWN);
+    /// Shared bytes are what no participant writes.
+    pub(crate) const SPOILED: Errno = Errno(libc::EBADMSG);
+    /// What this thread held was taken from it: its owner counts as dead.
+    pub(crate) const OWNER_DIED: Errno = Errno(libc::EOWNERDEAD);
 
     /// The errno that the last failing libc call left in this thread.
     pub(crate) fn last() -> Errno {
@@ -129,6 +146,11 @@ fn sentence(errno: Errno) -> Cow<'static, str> {
         libc::EMSGSIZE => "the message does not fit",
         libc::EOPNOTSUPP => "the kernel or the file system does not support it",
         libc::ETIMEDOUT => "timed out",
+        libc::EBADMSG => "its contents were spoiled by some other process",
+        libc::EPROTO => "it is of another version or machine",
+        libc::EUSERS => "as many threads as can take part do so already",
+        libc::ESHUTDOWN => "waiting on this handle was ended by a shutdown",
+        libc::EOWNERDEAD => "the thread that held it has ended",
         other => {
             let text = io::Error::from_raw_os_error(other).to_string();
             return Cow::Owned(text.split(" (os error").next().unwrap_or(&text).to_owned());

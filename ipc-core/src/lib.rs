@@ -6,6 +6,7 @@ mod engine;
 mod error;
 mod name;
 mod options;
+mod region;
 mod sys;
 
 pub mod fifo;

@@ -50,6 +50,18 @@ impl Name {
     pub fn file(&self, prefix: &str) -> CString {
         CString::new(format!("{prefix}{}", &self.0[1..])).expect("Name::new refuses NUL")
     }
+
+    /// As [`file`](Self::file); where the prefix makes it too long for a file system, the prefix and a digest.
+    pub fn file_or_digest(&self, prefix: &str) -> CString {
+        if prefix.len() + self.0.len() - 1 <= NAME_MAX {
+            return self.file(prefix);
+        }
+        // FNV-1a. It need not withstand anybody: the object bears its whole name inside.
+        let digest = self.0.bytes().fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d, |digest: u128, byte| {
+            (digest ^ u128::from(byte)).wrapping_mul(0x0100_0000_0000_0000_0000_013b)
+        });
+        CString::new(format!("{}~{digest:032x}", prefix.trim_end_matches('.'))).expect("no part has a NUL")
+    }
 }
 
 /// `path` as the kernel takes it.

@@ -1,6 +1,9 @@
 #![doc = include_str!("../docs/queue.md")]
 
+mod calls;
+mod loan;
 mod posix;
+mod shm;
 
 use crate::deadline::Deadline;
 use crate::engine::Engine;
@@ -8,6 +11,8 @@ use crate::error::{Errno, Error, Object, Result};
 use crate::name::{NAME_MAX, Name};
 use crate::options::{self, Access, Mode, Opened};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+
+pub use loan::{Borrowed, Loan, Reserved};
 
 /// The highest priority that a message can have; the lowest is 0. `MQ_PRIO_MAX - 1` on Linux.
 ///
@@ -35,7 +40,30 @@ pub const PRIORITY_MAX: u32 = 32767;
 #[derive(Debug)]
 pub struct Queue {
     name: Name,
-    inner: posix::Queue,
+    inner: Inner,
+}
+
+#[derive(Debug)]
+enum Inner {
+    Posix(posix::Queue),
+    Shm(shm::Queue),
+}
+
+/// The same call on whichever engine it is.
+macro_rules! on_engine {
+    ($queue:expr, $inner:ident => $call:expr) => {
+        match &$queue.inner {
+            Inner::Posix($inner) => $call,
+            Inner::Shm($inner) => $call,
+        }
+    };
+}
+
+/// Attributes of a queue to be made; what is absent is the engine's default.
+#[derive(Clone, Copy, Debug, Default)]
+struct Size {
+    max_messages: Option<usize>,
+    message_size: Option<usize>,
 }
 
 /// How a queue is made and opened. See [`Queue::options`].
@@ -46,7 +74,7 @@ pub struct Queue {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct QueueOptions {
-    size: posix::Size,
+    size: Size,
     mode: Mode,
     access: Access,
     nonblocking: bool,
@@ -116,6 +144,13 @@ pub struct Attributes {
 }
 
 impl Queue {
+    /// The engines that have queues.
+    ///
+    /// ```
+    /// assert_eq!(unipc::Queue::ENGINES, unipc::Engine::ALL);
+    /// ```
+    pub const ENGINES: &'static [Engine] = Engine::ALL;
+
     /// Options to create or open a queue with.
     ///
     /// ```
@@ -163,7 +198,8 @@ impl Queue {
         Queue::options().open(name)
     }
 
-    /// Removes the name at once; the queue goes when the last handle of it is closed.
+    /// Removes the name at once, whichever engine has it; the queue goes when the last handle of it is
+    /// closed.
     /// [mq_unlink(3)](https://man7.org/linux/man-pages/man3/mq_unlink.3.html).
     ///
     /// # Errors
@@ -175,7 +211,11 @@ impl Queue {
     pub fn unlink(name: &str) -> Result<()> {
         let operation = "unlink queue";
         let name = Name::new(operation, name, NAME_MAX)?;
-        posix::Queue::unlink(&name).map_err(|errno| errno.of(operation, &name))
+        let removed = match (posix::Queue::unlink(&name), shm::Queue::unlink(&name)) {
+            (Ok(()), _) | (_, Ok(())) => Ok(()),
+            (Err(errno), Err(other)) => Err(if errno == Errno::NOT_FOUND { other } else { errno }),
+        };
+        removed.map_err(|errno| errno.of(operation, &name))
     }
 
     /// The name it was created or opened by.
@@ -201,7 +241,10 @@ impl Queue {
     /// # Ok::<(), unipc::Error>(())
     /// ```
     pub fn engine(&self) -> Engine {
-        Engine::Posix
+        match &self.inner {
+            Inner::Posix(_) => Engine::Posix,
+            Inner::Shm(_) => Engine::Shm,
+        }
     }
 
     /// How many messages fit; fixed when the queue was made.
@@ -214,7 +257,7 @@ impl Queue {
     /// # Ok::<(), unipc::Error>(())
     /// ```
     pub fn max_messages(&self) -> usize {
-        self.inner.max_messages
+        on_engine!(self, queue => queue.max_messages)
     }
 
     /// How many bytes a message has at most, and a buffer to receive into at least; fixed when the
@@ -228,7 +271,7 @@ impl Queue {
     /// # Ok::<(), unipc::Error>(())
     /// ```
     pub fn message_size(&self) -> usize {
-        self.inner.message_size
+        on_engine!(self, queue => queue.message_size)
     }
 
     /// The attributes, as they are at this moment.
@@ -244,13 +287,14 @@ impl Queue {
     /// # Ok::<(), unipc::Error>(())
     /// ```
     pub fn attributes(&self) -> Result<Attributes> {
-        let found = self.inner.attributes().map_err(|errno| errno.of("inspect queue", &self.name))?;
-        Ok(Attributes {
-            max_messages: found.max_messages,
-            message_size: found.message_size,
-            queued: found.queued,
-            nonblocking: found.nonblocking,
-        })
+        let (queued, nonblocking) = match &self.inner {
+            Inner::Posix(queue) => {
+                let found = queue.attributes().map_err(|errno| errno.of("inspect queue", &self.name))?;
+                (found.queued, found.nonblocking)
+            }
+            Inner::Shm(queue) => (queue.queued(), queue.is_nonblocking()),
+        };
+        Ok(Attributes { max_messages: self.max_messages(), message_size: self.message_size(), queued, nonblocking })
     }
 
     /// How many messages are in the queue.
@@ -287,8 +331,8 @@ impl Queue {
     }
 
     /// Sets O_NONBLOCK: every call on this handle that would wait, with a deadline or without, fails
-    /// with EAGAIN instead. The flag belongs to the open description, which a child made by fork
-    /// shares. [mq_setattr(3)](https://man7.org/linux/man-pages/man3/mq_getattr.3.html).
+    /// with EAGAIN instead. A child made by fork has the flag too; on engine posix it shares it, as part
+    /// of the open description. [mq_setattr(3)](https://man7.org/linux/man-pages/man3/mq_getattr.3.html).
     ///
     /// # Errors
     /// None that an open queue gives.
@@ -302,7 +346,15 @@ impl Queue {
     /// # Ok::<(), unipc::Error>(())
     /// ```
     pub fn set_nonblocking(&self, on: bool) -> Result<()> {
-        self.inner.set_nonblocking(on).map_err(|errno| errno.of("set flags of queue", &self.name))
+        match &self.inner {
+            Inner::Posix(queue) => {
+                queue.set_nonblocking(on).map_err(|errno| errno.of("set flags of queue", &self.name))
+            }
+            Inner::Shm(queue) => {
+                queue.set_nonblocking(on);
+                Ok(())
+            }
+        }
     }
 
     /// Sends a message, waiting while the queue is full. An empty message is a message.
@@ -361,16 +413,17 @@ impl Queue {
     /// ```
     #[inline]
     pub fn send_by(&self, data: &[u8], priority: u32, deadline: impl Into<Deadline>) -> Result<()> {
-        self.inner.send(data, priority, deadline.into()).map_err(|errno| self.explain_send(errno, data, priority))
+        let deadline = deadline.into();
+        on_engine!(self, queue => queue.send(data, priority, deadline))
+            .map_err(|errno| self.explain_send(errno, data.len(), priority))
     }
 
     #[cold]
-    fn explain_send(&self, errno: Errno, data: &[u8], priority: u32) -> Error {
+    fn explain_send(&self, errno: Errno, len: usize, priority: u32) -> Error {
         let error = errno.of("send to queue", &self.name);
         match errno.0 {
             libc::EMSGSIZE => error.because(format!(
-                "a message of {} bytes exceeds the queue's message size of {}",
-                data.len(),
+                "a message of {len} bytes exceeds the queue's message size of {}",
                 self.message_size()
             )),
             libc::EINVAL if priority > PRIORITY_MAX => {
@@ -433,7 +486,8 @@ impl Queue {
     /// # Ok::<(), unipc::Error>(())
     /// ```
     pub fn receive_by(&self, deadline: impl Into<Deadline>) -> Result<Message> {
-        match self.inner.receive(deadline.into()) {
+        let deadline = deadline.into();
+        match on_engine!(self, queue => queue.receive(deadline)) {
             Ok((data, priority)) => Ok(Message { data, priority }),
             Err(errno) => Err(self.explain_receive(errno, self.message_size())),
         }
@@ -494,7 +548,8 @@ impl Queue {
     /// ```
     #[inline]
     pub fn receive_into_by(&self, buf: &mut [u8], deadline: impl Into<Deadline>) -> Result<Received> {
-        match self.inner.receive_into(buf, deadline.into()) {
+        let deadline = deadline.into();
+        match on_engine!(self, queue => queue.receive_into(buf, deadline)) {
             Ok((len, priority)) => Ok(Received { len, priority }),
             Err(errno) => Err(self.explain_receive(errno, buf.len())),
         }
@@ -513,6 +568,244 @@ impl Queue {
             libc::EBADF => error.because("the handle is open for sending only, or its descriptor was closed"),
             _ => error,
         }
+    }
+
+    /// Sends several messages of one priority: waits until there is room for the first, and takes no time
+    /// for the others, but sends as many as there is room for. How many went; those behind did not.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send) of the first; then none went. What is wrong with a later one is found by
+    /// the next call, of which it is the first.
+    ///
+    /// ```
+    /// # let name = format!("/unipc-doc-queue-send-many-{}", std::process::id());
+    /// # let queue = unipc::Queue::options().max_messages(2).message_size(16).create(&name)?;
+    /// # unipc::Queue::unlink(&name)?;
+    /// assert_eq!(queue.send_many(&["one", "two", "three"], 0, unipc::Deadline::NEVER)?, 2);
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn send_many(
+        &self,
+        messages: &[impl AsRef<[u8]>],
+        priority: u32,
+        deadline: impl Into<Deadline>,
+    ) -> Result<usize> {
+        let Some((first, others)) = messages.split_first() else { return Ok(0) };
+        self.send_by(first.as_ref(), priority, deadline)?;
+        let went = others.iter().take_while(|message| self.try_send(message.as_ref(), priority).is_ok()).count();
+        Ok(1 + went)
+    }
+
+    /// Receives up to `max` messages: waits for the first, and takes what is there beside it.
+    ///
+    /// # Errors
+    /// As [`receive_by`](Self::receive_by).
+    ///
+    /// ```
+    /// # let name = format!("/unipc-doc-queue-receive-many-{}", std::process::id());
+    /// # let queue = unipc::Queue::options().max_messages(4).message_size(16).create(&name)?;
+    /// # unipc::Queue::unlink(&name)?;
+    /// queue.send_many(&["one", "two", "three"], 0, unipc::Deadline::NEVER)?;
+    /// let messages = queue.receive_many(2, unipc::Deadline::NEVER)?;
+    /// assert_eq!((messages[0].data.as_slice(), messages[1].data.as_slice()), (&b"one"[..], &b"two"[..]));
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn receive_many(&self, max: usize, deadline: impl Into<Deadline>) -> Result<Vec<Message>> {
+        if max == 0 {
+            return Ok(Vec::new());
+        }
+        let mut messages = vec![self.receive_by(deadline)?];
+        while messages.len() < max {
+            let Ok(message) = self.try_receive() else { break };
+            messages.push(message);
+        }
+        Ok(messages)
+    }
+
+    fn shm(&self, operation: &'static str) -> Result<&shm::Queue> {
+        match &self.inner {
+            Inner::Shm(queue) => Ok(queue),
+            Inner::Posix(_) => {
+                let cause = "this needs a queue in shared memory: make it with engine shm";
+                Err(Errno::UNSUPPORTED.of(operation, &self.name).because(cause))
+            }
+        }
+    }
+
+    /// Takes a cell of the queue, to write a message of `len` bytes in place and then
+    /// [commit](Reserved::commit) it; waits while the queue is full. Engine shm only.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send). EOPNOTSUPP: the queue is of engine posix.
+    ///
+    /// ```
+    /// use unipc::{Engine, Queue};
+    /// # let name = format!("/unipc-doc-queue-reserve-{}", std::process::id());
+    /// let queue = Queue::options().engine(Engine::Shm).max_messages(2).message_size(1 << 20).create(&name)?;
+    /// # Queue::unlink(&name)?;
+    /// let mut message = queue.reserve(1 << 20, 0)?;
+    /// message.write(0, b"begins so")?;
+    /// message.commit()?;
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn reserve(&self, len: usize, priority: u32) -> Result<Reserved<'_>> {
+        self.reserve_by(len, priority, Deadline::NEVER)
+    }
+
+    /// As [`reserve`](Self::reserve), without waiting.
+    ///
+    /// # Errors
+    /// As `reserve`; EAGAIN: the queue is full.
+    ///
+    /// ```
+    /// use unipc::{Engine, Queue};
+    /// # let name = format!("/unipc-doc-queue-try-reserve-{}", std::process::id());
+    /// # let queue = Queue::options().engine(Engine::Shm).max_messages(1).message_size(64).create(&name)?;
+    /// # Queue::unlink(&name)?;
+    /// let message = queue.try_reserve(5, 0)?;
+    /// assert!(queue.try_reserve(5, 0).unwrap_err().would_block());
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn try_reserve(&self, len: usize, priority: u32) -> Result<Reserved<'_>> {
+        self.reserve_by(len, priority, Deadline::NOW)
+    }
+
+    /// As [`reserve`](Self::reserve), waiting until `deadline` at the latest.
+    ///
+    /// # Errors
+    /// As `reserve`; ETIMEDOUT: the queue was full all the time.
+    ///
+    /// ```
+    /// use unipc::{Engine, Queue};
+    /// # let name = format!("/unipc-doc-queue-reserve-by-{}", std::process::id());
+    /// # let queue = Queue::options().engine(Engine::Shm).max_messages(1).message_size(64).create(&name)?;
+    /// # Queue::unlink(&name)?;
+    /// queue.reserve_by(5, 0, std::time::Duration::from_secs(1))?.abort()?;
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn reserve_by(&self, len: usize, priority: u32, deadline: impl Into<Deadline>) -> Result<Reserved<'_>> {
+        let queue = self.shm("reserve in queue")?;
+        let claim =
+            queue.reserve(len, priority, deadline.into()).map_err(|errno| self.explain_send(errno, len, priority))?;
+        Reserved::new(queue, &self.name, claim, len)
+    }
+
+    /// Takes the oldest message of the highest priority, to read it in place and then
+    /// [release](Borrowed::release) it; waits while there is none. Engine shm only.
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive). EOPNOTSUPP: the queue is of engine posix.
+    ///
+    /// ```
+    /// use unipc::{Engine, Queue};
+    /// # let name = format!("/unipc-doc-queue-borrow-{}", std::process::id());
+    /// let queue = Queue::options().engine(Engine::Shm).max_messages(2).message_size(64).create(&name)?;
+    /// # Queue::unlink(&name)?;
+    /// queue.send(b"text", 0)?;
+    /// let message = queue.borrow()?;
+    /// assert_eq!(message.to_vec()?, b"text");
+    /// message.release()?;
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn borrow(&self) -> Result<Borrowed<'_>> {
+        self.borrow_by(Deadline::NEVER)
+    }
+
+    /// As [`borrow`](Self::borrow), without waiting.
+    ///
+    /// # Errors
+    /// As `borrow`; EAGAIN: the queue is empty.
+    ///
+    /// ```
+    /// use unipc::{Engine, Queue};
+    /// # let name = format!("/unipc-doc-queue-try-borrow-{}", std::process::id());
+    /// # let queue = Queue::options().engine(Engine::Shm).max_messages(1).message_size(64).create(&name)?;
+    /// # Queue::unlink(&name)?;
+    /// assert!(queue.try_borrow().unwrap_err().would_block());
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn try_borrow(&self) -> Result<Borrowed<'_>> {
+        self.borrow_by(Deadline::NOW)
+    }
+
+    /// As [`borrow`](Self::borrow), waiting until `deadline` at the latest.
+    ///
+    /// # Errors
+    /// As `borrow`; ETIMEDOUT: none came.
+    ///
+    /// ```
+    /// use unipc::{Engine, Queue};
+    /// # let name = format!("/unipc-doc-queue-borrow-by-{}", std::process::id());
+    /// # let queue = Queue::options().engine(Engine::Shm).max_messages(1).message_size(64).create(&name)?;
+    /// # Queue::unlink(&name)?;
+    /// assert!(queue.borrow_by(std::time::Duration::from_millis(2)).unwrap_err().timed_out());
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn borrow_by(&self, deadline: impl Into<Deadline>) -> Result<Borrowed<'_>> {
+        let queue = self.shm("borrow from queue")?;
+        let claim = queue.borrow(deadline.into()).map_err(|errno| self.explain_receive(errno, usize::MAX))?;
+        Borrowed::new(queue, &self.name, claim)
+    }
+
+    /// Puts a reservation back into its guard: see [`Loan`].
+    ///
+    /// # Errors
+    /// EINVAL: it is none of this queue.
+    ///
+    /// ```
+    /// use unipc::{Engine, Queue};
+    /// # let name = format!("/unipc-doc-queue-resume-r-{}", std::process::id());
+    /// # let queue = Queue::options().engine(Engine::Shm).max_messages(1).message_size(64).create(&name)?;
+    /// # Queue::unlink(&name)?;
+    /// let loan = queue.reserve(5, 0)?.into_loan();
+    /// queue.resume_reserved(loan)?.commit()?;
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn resume_reserved(&self, loan: Loan) -> Result<Reserved<'_>> {
+        Reserved::resume(self.shm("reserve in queue")?, &self.name, loan)
+    }
+
+    /// Puts a borrowed message back into its guard: see [`Loan`].
+    ///
+    /// # Errors
+    /// EINVAL: it is none of this queue.
+    ///
+    /// ```
+    /// use unipc::{Engine, Queue};
+    /// # let name = format!("/unipc-doc-queue-resume-b-{}", std::process::id());
+    /// # let queue = Queue::options().engine(Engine::Shm).max_messages(1).message_size(64).create(&name)?;
+    /// # Queue::unlink(&name)?;
+    /// queue.send(b"text", 0)?;
+    /// let loan = queue.borrow()?.into_loan();
+    /// queue.resume_borrowed(loan)?.release()?;
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn resume_borrowed(&self, loan: Loan) -> Result<Borrowed<'_>> {
+        Borrowed::resume(self.shm("borrow from queue")?, &self.name, loan)
+    }
+
+    /// Ends every wait on this handle, in whatever thread, now and later: who waits, or would have to,
+    /// gets ESHUTDOWN. What needs no waiting goes on as before, and so do all other handles. Engine shm
+    /// only: the kernel's queues have no such thing.
+    ///
+    /// # Errors
+    /// EOPNOTSUPP: the queue is of engine posix.
+    ///
+    /// ```
+    /// use unipc::{Engine, Queue};
+    /// # let name = format!("/unipc-doc-queue-shutdown-{}", std::process::id());
+    /// # let queue = Queue::options().engine(Engine::Shm).max_messages(1).message_size(64).create(&name)?;
+    /// # Queue::unlink(&name)?;
+    /// std::thread::scope(|scope| {
+    ///     let waiting = scope.spawn(|| queue.receive());
+    ///     queue.shutdown().unwrap();
+    ///     assert_eq!(waiting.join().unwrap().unwrap_err().errno(), 108); // ESHUTDOWN
+    /// });
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn shutdown(&self) -> Result<()> {
+        self.shm("shut down queue")?.shut_down();
+        Ok(())
     }
 
     /// Has this process sent `signal` when a message comes into the empty queue and nobody waits in a
@@ -535,7 +828,11 @@ impl Queue {
     /// ```
     pub fn notify_signal(&self, signal: i32, value: usize) -> Result<()> {
         // The kernel takes 0, which holds the registration and never comes.
-        let registered = if signal == 0 { Err(Errno::INVALID) } else { self.inner.notify_signal(signal, value) };
+        let registered = if signal == 0 {
+            Err(Errno::INVALID)
+        } else {
+            on_engine!(self, queue => queue.notify_signal(signal, value))
+        };
         registered.map_err(|errno| {
             let error = self.explain_notify(errno);
             if errno == Errno::INVALID { error.because(format!("{signal} is no signal")) } else { error }
@@ -565,7 +862,7 @@ impl Queue {
     /// # Ok::<(), unipc::Error>(())
     /// ```
     pub fn notify_callback(&self, callback: impl FnOnce() + Send + 'static) -> Result<()> {
-        self.inner.notify_callback(Box::new(callback)).map_err(|errno| self.explain_notify(errno))
+        on_engine!(self, queue => queue.notify_callback(Box::new(callback))).map_err(|errno| self.explain_notify(errno))
     }
 
     /// Removes the registration of this process; without one it does nothing. When it returns, no
@@ -583,7 +880,15 @@ impl Queue {
     /// # Ok::<(), unipc::Error>(())
     /// ```
     pub fn cancel_notify(&self) -> Result<()> {
-        self.inner.cancel_notify().map_err(|errno| errno.of("cancel notification of queue", &self.name))
+        match &self.inner {
+            Inner::Posix(queue) => {
+                queue.cancel_notify().map_err(|errno| errno.of("cancel notification of queue", &self.name))
+            }
+            Inner::Shm(queue) => {
+                queue.cancel_notify();
+                Ok(())
+            }
+        }
     }
 
     #[cold]
@@ -597,7 +902,7 @@ impl AsFd for Queue {
     /// The descriptor, for poll(2), select(2) and epoll(7): readable while messages are there,
     /// writable while there is room.
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.inner.fd()
+        on_engine!(self, queue => queue.fd())
     }
 }
 
@@ -703,10 +1008,32 @@ impl QueueOptions {
                 return Err(Error::new(operation, Object::from(&name), libc::EINVAL, cause));
             }
         }
+        if self.other_engine_has(&name) {
+            return Err(Errno::EXISTS
+                .of(operation, &name)
+                .because(format!("it exists already, on engine {}", self.other())));
+        }
+        let (access, nonblocking, size) = (self.access, self.nonblocking, self.size);
         let inner = match self.engine {
-            Engine::Posix => posix::Queue::create(&name, self.access, self.nonblocking, mode, self.size)?,
+            Engine::Posix => Inner::Posix(posix::Queue::create(&name, access, nonblocking, mode, size)?),
+            Engine::Shm => Inner::Shm(shm::Queue::create(&name, access, nonblocking, mode, size)?),
         };
         Ok(Queue { name, inner })
+    }
+
+    fn other(&self) -> Engine {
+        match self.engine {
+            Engine::Posix => Engine::Shm,
+            Engine::Shm => Engine::Posix,
+        }
+    }
+
+    /// A name is one queue's, whatever the engine.
+    fn other_engine_has(&self, name: &Name) -> bool {
+        match self.other() {
+            Engine::Posix => posix::Queue::exists(name),
+            Engine::Shm => shm::Queue::exists(name),
+        }
     }
 
     /// Opens a queue that exists; its own size and mode hold.
@@ -720,9 +1047,18 @@ impl QueueOptions {
     pub fn open(&self, name: &str) -> Result<Queue> {
         let name = Name::new("open queue", name, NAME_MAX)?;
         let inner = match self.engine {
-            Engine::Posix => posix::Queue::open(&name, self.access, self.nonblocking)?,
+            Engine::Posix => posix::Queue::open(&name, self.access, self.nonblocking).map(Inner::Posix),
+            Engine::Shm => shm::Queue::open(&name, self.access, self.nonblocking).map(Inner::Shm),
         };
-        Ok(Queue { name, inner })
+        match inner {
+            Ok(inner) => Ok(Queue { name, inner }),
+            Err(error) if error.errno() == Errno::NOT_FOUND.0 && self.other_engine_has(&name) => {
+                let cause =
+                    format!("it is a queue of engine {other}: open it with engine {other}", other = self.other());
+                Err(Errno::INVALID.of("open queue", &name).because(cause))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Opens the queue or makes it, and tells which.

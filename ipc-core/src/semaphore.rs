@@ -49,6 +49,13 @@ pub struct SemaphoreOptions {
 }
 
 impl Semaphore {
+    /// The engines that have semaphores; another is refused with EOPNOTSUPP.
+    ///
+    /// ```
+    /// assert_eq!(unipc::Semaphore::ENGINES, [unipc::Engine::Posix]);
+    /// ```
+    pub const ENGINES: &'static [Engine] = &[Engine::Posix];
+
     /// The highest value: `SEM_VALUE_MAX`.
     ///
     /// ```
@@ -484,6 +491,7 @@ impl SemaphoreOptions {
         check_value(operation, &object, self.value)?;
         let inner = match self.engine {
             Engine::Posix => posix::Semaphore::create(operation, &name, mode, self.value)?,
+            Engine::Shm => return Err(no_such_engine(operation, &name)),
         };
         Ok(Semaphore { object, named: true, inner })
     }
@@ -506,6 +514,7 @@ impl SemaphoreOptions {
         let name = Name::new(operation, name, posix::NAME_MAX)?;
         let inner = match self.engine {
             Engine::Posix => posix::Semaphore::open(operation, &name)?,
+            Engine::Shm => return Err(no_such_engine(operation, &name)),
         };
         Ok(Semaphore { object: Object::from(&name), named: true, inner })
     }
@@ -526,6 +535,11 @@ impl SemaphoreOptions {
     pub fn open_or_create(&self, name: &str) -> Result<(Semaphore, Opened)> {
         options::open_or_create(|| self.open(name), || self.create(name))
     }
+}
+
+fn no_such_engine(operation: &'static str, name: &Name) -> Error {
+    let cause = "semaphores have no engine shm; use engine posix, which is glibc's own futex";
+    Error::new(operation, name, libc::EOPNOTSUPP, cause)
 }
 
 fn check_value(operation: &'static str, object: &Object, value: u32) -> Result<()> {

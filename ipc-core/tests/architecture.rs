@@ -13,7 +13,24 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("deadline.rs", &["error", "sys"]),
     ("pipe/posix.rs", &["deadline", "error", "sys", "pipe::PIPE_BUF"]),
     ("fifo/posix.rs", &["deadline", "error", "sys", "options"]),
-    ("queue/posix.rs", &["deadline", "error", "sys", "options", "name"]),
+    ("region", &["deadline", "error", "sys", "region"]),
+    ("queue/posix.rs", &["deadline", "error", "sys", "options", "name", "queue::Size", "queue::calls"]),
+    (
+        "queue/shm",
+        &[
+            "deadline",
+            "error",
+            "sys",
+            "options",
+            "name",
+            "region",
+            "queue::Size",
+            "queue::calls",
+            "queue::PRIORITY_MAX",
+        ],
+    ),
+    ("queue/calls.rs", &["sys"]),
+    ("queue/loan.rs", &["error", "name"]),
     ("semaphore/posix.rs", &["deadline", "error", "sys", "options", "name"]),
     ("pipe.rs", &["deadline", "error", "sys"]),
     ("fifo.rs", &["deadline", "error", "sys", "options", "name", "pipe"]),
@@ -22,7 +39,20 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("semaphore.rs", &["deadline", "error", "sys", "engine", "options", "name", "memory"]),
     (
         "lib.rs",
-        &["deadline", "error", "engine", "options", "name", "sys", "pipe", "fifo", "queue", "memory", "semaphore"],
+        &[
+            "deadline",
+            "error",
+            "engine",
+            "options",
+            "name",
+            "region",
+            "sys",
+            "pipe",
+            "fifo",
+            "queue",
+            "memory",
+            "semaphore",
+        ],
     ),
 ];
 
@@ -41,7 +71,14 @@ fn named(text: &str) -> Vec<String> {
         if let Some(group) = rest.strip_prefix('{') {
             names.extend(group.split('}').next().unwrap().split(',').map(|name| name.trim().to_owned()));
         } else {
-            names.push(rest.split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':').next().unwrap().to_owned());
+            let name = rest.split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':').next().unwrap();
+            match rest[name.len()..].strip_prefix('{') {
+                Some(group) => {
+                    let group = group.split('}').next().unwrap().split(',');
+                    names.extend(group.map(|last| format!("{name}{}", last.trim())));
+                }
+                None => names.push(name.to_owned()),
+            }
         }
     }
     names
@@ -87,7 +124,8 @@ fn raw_pointers_are_touched_in_sys_alone() {
 fn every_public_item_has_an_example() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut items = 0;
-    for file in ["error", "engine", "options", "deadline", "pipe", "fifo", "queue", "memory", "semaphore"] {
+    for file in ["error", "engine", "options", "deadline", "pipe", "fifo", "queue", "queue/loan", "memory", "semaphore"]
+    {
         let text = std::fs::read_to_string(root.join(file).with_extension("rs")).unwrap();
         let mut example = false;
         for line in text.lines().map(str::trim_start) {

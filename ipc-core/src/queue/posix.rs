@@ -4,13 +4,12 @@ use crate::deadline::{Deadline, Until};
 use crate::error::{Errno, Error, Object};
 use crate::name::Name;
 use crate::options::{Access, Mode};
-use crate::sys::{self, fd, fs, futex, mq, signal};
-use std::cell::Cell;
+use crate::queue::Size;
+use crate::queue::calls::Calls;
+use crate::sys::{self, fd, fs, mq, signal};
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -24,69 +23,6 @@ pub(crate) struct Queue {
     calls: Arc<Calls>,
     pub max_messages: usize,
     pub message_size: usize,
-}
-
-/// How many threads of a handle run a callback, or will.
-#[derive(Debug, Default)]
-struct Calls {
-    /// The process whose threads they are, above their number: a child made by fork has the handle,
-    /// but not the threads.
-    count: AtomicU64,
-    /// Changes when one ends; a futex.
-    ended: AtomicU32,
-}
-
-thread_local! {
-    /// The handle whose callback this thread runs.
-    static OWN: Cell<*const Calls> = const { Cell::new(ptr::null()) };
-}
-
-impl Calls {
-    fn here(count: u64) -> Option<u64> {
-        (count >> 32 == u64::from(std::process::id())).then_some(count & u64::from(u32::MAX))
-    }
-
-    fn begin(self: &Arc<Calls>) -> Call {
-        let next = |count| Some(u64::from(std::process::id()) << 32 | (Calls::here(count).unwrap_or(0) + 1));
-        let _ = self.count.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
-        Call(self.clone())
-    }
-
-    /// Waits until none is left, unless one of them asks.
-    fn wait(self: &Arc<Calls>) {
-        while OWN.get() != Arc::as_ptr(self) {
-            let ended = self.ended.load(Ordering::Acquire);
-            if Calls::here(self.count.load(Ordering::Acquire)).unwrap_or(0) == 0 {
-                break;
-            }
-            futex::wait(&self.ended, ended);
-        }
-    }
-}
-
-/// One that runs, or will; it ends when this is dropped.
-struct Call(Arc<Calls>);
-
-impl Call {
-    fn run(&self, callback: impl FnOnce()) {
-        OWN.set(Arc::as_ptr(&self.0));
-        callback();
-    }
-}
-
-impl Drop for Call {
-    fn drop(&mut self) {
-        self.0.count.fetch_sub(1, Ordering::AcqRel);
-        self.0.ended.fetch_add(1, Ordering::Release);
-        futex::wake_all(&self.0.ended);
-    }
-}
-
-/// Attributes of a queue to be made; what is absent is the system's default.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Size {
-    pub max_messages: Option<usize>,
-    pub message_size: Option<usize>,
 }
 
 fn flags(access: Access, nonblocking: bool) -> i32 {
@@ -145,6 +81,11 @@ impl Queue {
 
     pub fn unlink(name: &Name) -> sys::Result<()> {
         mq::unlink(&file(name))
+    }
+
+    /// Whether the name is taken.
+    pub fn exists(name: &Name) -> bool {
+        !matches!(mq::open(&file(name), libc::O_RDONLY, 0, None), Err(Errno::NOT_FOUND | Errno(libc::ENOSYS)))
     }
 
     pub fn fd(&self) -> BorrowedFd<'_> {

@@ -25,6 +25,11 @@ pub fn read(fd: BorrowedFd<'_>, buf: &mut [u8]) -> Result<usize> {
     unsafe { syscall!(SYS_read, fd, buf.as_mut_ptr(), buf.len()) }
 }
 
+pub fn write(fd: BorrowedFd<'_>, data: &[u8]) -> Result<usize> {
+    // SAFETY: the kernel reads `data.len()` bytes of `data`.
+    unsafe { syscall!(SYS_write, fd, data.as_ptr(), data.len()) }
+}
+
 fn fcntl(fd: BorrowedFd<'_>, command: i32, argument: i32) -> Result<i32> {
     // SAFETY: every command used here takes an integer, and no pointer.
     check(unsafe { libc::fcntl(fd.as_raw_fd(), command, argument) }.into()).map(|value| value as i32)
@@ -170,4 +175,28 @@ impl Drop for LazyFd {
             let _ = unsafe { syscall!(SYS_close, number) };
         }
     }
+}
+
+/// eventfd(2): a counter that can be polled. It does not block.
+pub fn event() -> Result<OwnedFd> {
+    // SAFETY: no memory is involved; the descriptor that comes back is ours.
+    unsafe {
+        let fd = syscall!(SYS_eventfd2, 0u32, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK)?;
+        new(fd as i32)
+    }
+}
+
+/// Which of `events` a descriptor shows now.
+pub fn shows(fd: BorrowedFd<'_>, events: i16) -> Result<i16> {
+    let mut entry = libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 };
+    let at_once = clock::timespec(Duration::ZERO);
+    // SAFETY: one valid pollfd; the timespec lives on this stack; a null mask changes no signals.
+    unsafe { syscall!(SYS_ppoll, &raw mut entry, 1, &raw const at_once, 0, 0)? };
+    Ok(entry.revents & events)
+}
+
+/// Makes `target` a duplicate of `fd`, in place of what it was; close-on-exec.
+pub fn replace(target: BorrowedFd<'_>, fd: BorrowedFd<'_>) -> Result<()> {
+    // SAFETY: no memory is involved; whoever holds `target` holds a descriptor still.
+    unsafe { syscall!(SYS_dup3, fd, target, libc::O_CLOEXEC) }.map(drop)
 }

@@ -17,6 +17,11 @@ pub fn open(path: &CStr, flags: i32, mode: u32) -> Result<OwnedFd> {
     }
 }
 
+/// Whether there is something of this name, whatever it is.
+pub fn exists(path: &CStr) -> bool {
+    open(path, libc::O_PATH | libc::O_NOFOLLOW, 0).is_ok()
+}
+
 /// Opens a file to map it; a FIFO in its place is not waited for.
 pub fn open_file(path: &CStr, write: bool) -> Result<OwnedFd> {
     open(path, if write { libc::O_RDWR } else { libc::O_RDONLY } | libc::O_NONBLOCK | libc::O_NOCTTY, 0)
@@ -128,7 +133,8 @@ pub fn reserve(fd: BorrowedFd<'_>, size: usize) -> Result<()> {
     Ok(())
 }
 
-fn allocate(fd: BorrowedFd<'_>, offset: usize, len: usize) -> Result<()> {
+/// Reserves `len` bytes at `offset`, in one piece or not at all.
+pub fn allocate(fd: BorrowedFd<'_>, offset: usize, len: usize) -> Result<()> {
     let bytes = |number| libc::off_t::try_from(number).map_err(|_| Errno(libc::EFBIG));
     // SAFETY: no memory is involved.
     match unsafe { libc::posix_fallocate(fd.as_raw_fd(), bytes(offset)?, bytes(len)?) } {

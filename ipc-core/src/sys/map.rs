@@ -5,6 +5,7 @@ use super::{Result, check};
 use crate::error::Errno;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicU32, AtomicU64};
 
 /// A mapping of this process, unmapped when dropped.
 #[derive(Debug)]
@@ -84,6 +85,24 @@ impl Mapping {
         Ok(())
     }
 
+    /// The number at `offset`, which lies inside and is aligned: the caller computed it from a layout
+    /// that was checked.
+    #[inline]
+    pub fn u32(&self, offset: usize) -> &AtomicU32 {
+        assert!(offset <= self.len - 4 && offset % 4 == 0, "not in the mapping");
+        // SAFETY: four aligned bytes of a mapping that lives as long as the borrow. Peers are told to
+        // touch them atomically; one that does not can spoil the value, as by any store.
+        unsafe { AtomicU32::from_ptr(self.address.add(offset).cast().as_ptr()) }
+    }
+
+    /// As [`u32`](Self::u32).
+    #[inline]
+    pub fn u64(&self, offset: usize) -> &AtomicU64 {
+        assert!(offset <= self.len - 8 && offset % 8 == 0, "not in the mapping");
+        // SAFETY: as in `u32`, of eight bytes.
+        unsafe { AtomicU64::from_ptr(self.address.add(offset).cast().as_ptr()) }
+    }
+
     pub fn protect(&mut self, protection: i32) -> Result<()> {
         // SAFETY: the whole of our own mapping; `&mut` says that nobody is copying.
         check(unsafe { libc::mprotect(self.address.as_ptr().cast(), self.len, protection) }.into())?;
@@ -106,9 +125,7 @@ impl Mapping {
     /// msync(2) of the pages that hold `len` bytes at `offset`.
     pub fn sync(&self, offset: usize, len: usize) -> Result<()> {
         self.range(offset, len, 0)?;
-        // SAFETY: sysconf reads a constant.
-        let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
-        let begin = offset - offset % page;
+        let begin = offset - offset % page();
         // SAFETY: `begin` is inside the mapping, as `offset` is.
         let from = unsafe { self.address.add(begin) };
         // SAFETY: a page-aligned range of our own mapping.
@@ -123,6 +140,12 @@ impl Drop for Mapping {
     }
 }
 
+/// Bytes of a page on this machine.
+pub fn page() -> usize {
+    // SAFETY: sysconf reads a constant.
+    unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
+}
+
 /// Copies between private bytes and bytes that another process may write meanwhile.
 ///
 /// A plain copy would promise the compiler that nobody else writes; assembly (or volatile words)
@@ -132,16 +155,44 @@ impl Drop for Mapping {
 /// Both ranges are mapped for `len` bytes, with the protection that the copy needs. Where they
 /// overlap, some mixture of the bytes is the outcome.
 #[cfg(target_arch = "x86_64")]
+#[inline]
 unsafe fn copy_racing(from: *const u8, to: *mut u8, len: usize) {
-    // SAFETY: the caller vouches for both ranges; the ABI keeps the direction flag clear.
+    // What `rep movsb` takes to begin is more than a few vectors take as a whole.
+    const FEW: usize = 512;
+    const VECTOR: usize = 16;
+    // SAFETY: the caller vouches for both ranges; the ABI keeps the direction flag clear. The vectors
+    // cover the range from its beginning, and its last bytes by one that ends where the range does.
     unsafe {
-        std::arch::asm!(
-            "rep movsb",
-            inout("rcx") len => _,
-            inout("rsi") from => _,
-            inout("rdi") to => _,
-            options(nostack, preserves_flags),
-        );
+        if len < VECTOR {
+            for at in 0..len {
+                to.add(at).write_volatile(from.add(at).read_volatile());
+            }
+        } else if len <= FEW {
+            std::arch::asm!(
+                "2:",
+                "movups {vector}, [{from} + {at}]",
+                "movups [{to} + {at}], {vector}",
+                "add {at}, 16",
+                "cmp {at}, {last}",
+                "jb 2b",
+                "movups {vector}, [{from} + {last}]",
+                "movups [{to} + {last}], {vector}",
+                from = in(reg) from,
+                to = in(reg) to,
+                at = inout(reg) 0usize => _,
+                last = in(reg) len - VECTOR,
+                vector = out(xmm_reg) _,
+                options(nostack),
+            );
+        } else {
+            std::arch::asm!(
+                "rep movsb",
+                inout("rcx") len => _,
+                inout("rsi") from => _,
+                inout("rdi") to => _,
+                options(nostack, preserves_flags),
+            );
+        }
     }
 }
 

@@ -76,3 +76,33 @@ pub fn with_all_blocked<T>(call: impl FnOnce() -> T) -> T {
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), ptr::null_mut()) };
     outcome
 }
+
+/// Whether there is a signal of this number.
+pub fn exists(signal: i32) -> bool {
+    (1..=libc::SIGRTMAX()).contains(&signal)
+}
+
+/// As much of `siginfo_t` as a queue's notification has, and the rest of its 128 bytes.
+#[repr(C)]
+struct Information {
+    signal: i32,
+    errno: i32,
+    code: i32,
+    padding: i32,
+    process: i32,
+    user: u32,
+    value: usize,
+    rest: [u64; 12],
+}
+const _: () = assert!(size_of::<Information>() == 128);
+
+/// Sends this process a signal, as the kernel does for mq_notify(3): `SI_MESGQ`, and a value.
+pub fn send_notification(signal: i32, value: usize) {
+    const SI_MESGQ: i32 = -3;
+    let process = std::process::id() as i32;
+    // SAFETY: getuid has no arguments and cannot fail.
+    let user = unsafe { libc::getuid() };
+    let information = Information { signal, errno: 0, code: SI_MESGQ, padding: 0, process, user, value, rest: [0; 12] };
+    // SAFETY: a whole siginfo_t, which the kernel only reads.
+    let _ = unsafe { syscall!(SYS_rt_sigqueueinfo, process, signal, &raw const information) };
+}

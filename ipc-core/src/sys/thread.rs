@@ -1,11 +1,18 @@
-//! pthreads(7): that a thread is not cancelled half-way.
+//! pthreads(7): that a thread is not cancelled half-way; its number.
 
+use super::syscall;
 use std::ptr;
 
 unsafe extern "C" {
     fn pthread_setcancelstate(state: libc::c_int, old: *mut libc::c_int) -> libc::c_int;
 }
 const PTHREAD_CANCEL_DISABLE: libc::c_int = 1;
+
+/// gettid(2): the number of this thread in its PID namespace.
+pub fn id() -> u32 {
+    // SAFETY: it has no arguments and cannot fail.
+    unsafe { syscall!(SYS_gettid) }.unwrap_or(0) as u32
+}
 
 /// While it lives, this thread is not cancelled: for what libc alone can do, by a cancellation point.
 pub struct NoCancel(libc::c_int);

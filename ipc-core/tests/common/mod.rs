@@ -13,14 +13,14 @@ use unipc::{Engine, Fifo, Memory, Queue, Semaphore};
 const WATCHDOG: Duration = Duration::from_secs(60);
 
 /// Test functions whose names read as sentences, listed as they are written: with `(engine)` each
-/// runs once for every engine.
+/// runs once for every one of the file's `ENGINES`.
 #[macro_export]
 macro_rules! promises {
     ($($(#[$doc:meta])* fn $name:ident($engine:ident) $body:block)*) => {
         $($(#[$doc])* fn $name($engine: unipc::Engine) $body)*
         pub fn all(what: &str) -> Vec<libtest_mimic::Trial> {
             let mut trials = Vec::new();
-            for &engine in unipc::Engine::ALL {
+            for &engine in ENGINES {
                 $(trials.push($crate::common::trial(format!("{what}::{engine}::{}", stringify!($name)), move || $name(engine)));)*
             }
             trials

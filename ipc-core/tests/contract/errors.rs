@@ -22,7 +22,7 @@ crate::promises! {
         );
         let (reader, _writer) = unipc::pipe().unwrap();
         assert_eq!(sentence(reader.try_read(&mut [0; 1])), "read from pipe: it would block");
-        assert_eq!(sentence("fast".parse::<Engine>()), "choose engine: 'fast' is no engine; there is: posix");
+        assert_eq!(sentence("fast".parse::<Engine>()), "choose engine: 'fast' is no engine; there is: posix, shm");
     }
 
     fn a_full_queue_says_that_it_is_full() {

@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, SystemTime};
 use unipc::queue::{Message, PRIORITY_MAX, Received};
-use unipc::{Access, Deadline, Opened, Queue};
+use unipc::{Access, Deadline, Engine, Opened, Queue};
 
+const ENGINES: &[Engine] = Queue::ENGINES;
 const LONG: Duration = Duration::from_secs(50);
 
 fn readable(queue: &Queue) -> bool {
@@ -276,7 +277,10 @@ crate::promises! {
     fn the_umask_applies_to_a_mode_and_not_to_an_exact_one(engine) {
         use std::os::unix::fs::PermissionsExt;
         let mode = |queue: &Queue| {
-            let file = std::fs::File::from(queue.as_fd().try_clone_to_owned().unwrap());
+            let file = match engine {
+                Engine::Shm => std::fs::File::open(format!("/dev/shm/unipc.queue.{}", &queue.name()[1..])).unwrap(),
+                _ => std::fs::File::from(queue.as_fd().try_clone_to_owned().unwrap()),
+            };
             file.metadata().unwrap().permissions().mode() & 0o777
         };
         let scratch = Scratch::new();

@@ -4,6 +4,8 @@ use unipc::{Deadline, Engine, Memory, Opened, Semaphore};
 
 const LONG: Duration = Duration::from_secs(50);
 
+const ENGINES: &[Engine] = Semaphore::ENGINES;
+
 fn create(engine: Engine, scratch: &Scratch, value: u32) -> Semaphore {
     Semaphore::options().engine(engine).value(value).create(scratch.name()).unwrap()
 }

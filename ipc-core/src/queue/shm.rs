@@ -1,0 +1,741 @@
+//! Message queues of our own, in shared memory.
+//!
+//! A cell of the queue is a [`word`] and the message. While all messages have one priority the cells are a
+//! [`ring`]; from the first of another priority on they are [`sorted`]. What is common to both is here:
+//! making and opening, waiting, and the two steps of a send (claim, publish) and of a receive (claim,
+//! consume), between which the thread's tag stands in the word. docs/crash.md says what death at each
+//! instant leaves.
+
+mod ring;
+mod sorted;
+mod watch;
+mod word;
+
+use crate::deadline::Deadline;
+use crate::error::{Errno, Error};
+use crate::name::Name;
+use crate::options::{Access, Mode};
+use crate::queue::{PRIORITY_MAX, Size};
+use crate::region::Region;
+use crate::region::header::{ENGINE_AT, Header, SIZE, Spoiled};
+use crate::region::owner::Participant;
+use crate::region::wait::Class;
+use crate::sys::{self, fs, shm};
+use ring::Ring;
+use std::ffi::CString;
+use std::hint::spin_loop;
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use watch::Watch;
+use word::{State, Word};
+
+const PREFIX: &str = "unipc.queue.";
+/// In a region's header: a queue.
+const KIND: u32 = 1;
+
+// The engine's part of the header. First what all read and few write, with the wait word on one line.
+/// How the cells are used: 0 nothing was sent yet, 1 + p a ring of priority p, or `SORTED_MODE`.
+const MODE_AT: usize = ENGINE_AT;
+const SORTED_MODE: u32 = u32::MAX;
+/// How often messages came back: then receivers begin anew at `HEAD_AT`.
+const EPOCH_AT: usize = ENGINE_AT + 4;
+const NOTIFY_AT: usize = ENGINE_AT + 8;
+// Then a line for senders, one for receivers, one for who has the lock.
+const TAIL_AT: usize = 1152;
+const HEAD_AT: usize = 1280;
+const LOCK_AT: usize = 1408;
+const FULL_AT: usize = LOCK_AT + 4;
+const FREE_AT: usize = LOCK_AT + 8;
+const NEXT_AT: usize = LOCK_AT + 16;
+
+// Of a cell: its word, then
+const LEN_AT: usize = 8;
+const PRIORITY_AT: usize = 12;
+const DATA_AT: usize = 16;
+
+/// What POSIX systems give a queue by default.
+const DEFAULT_MESSAGES: usize = 10;
+const DEFAULT_SIZE: usize = 8192;
+
+/// About as long as the kernel takes to wake a sleeper: 20 to 40 us.
+const SPINS_MAX: u32 = 800;
+/// Spinning that does not pay is cut down, but never below this: a peer that answers at once is noticed.
+const SPINS_MIN: u32 = SPINS_MAX / 32;
+
+/// How many of what size, and where everything is: in memory of our own, computed from the two numbers
+/// and nothing else.
+#[derive(Debug, Clone, Copy)]
+struct Shape {
+    slots: usize,
+    message_size: usize,
+    stride: usize,
+    keys_at: usize,
+    order_at: usize,
+    cells_at: usize,
+    body: usize,
+}
+
+impl Shape {
+    /// Two cache lines: processors fetch them in pairs.
+    const LINES: usize = 128;
+    /// From so many messages on, memory is dearer than a line that two processors want.
+    const MANY: usize = 4096;
+
+    fn new(slots: usize, message_size: usize) -> Option<Shape> {
+        if slots == 0 || message_size == 0 || slots > i32::MAX as usize || message_size > i32::MAX as usize {
+            return None;
+        }
+        let unit = if slots > Shape::MANY { Shape::LINES / 2 } else { Shape::LINES };
+        let stride = (DATA_AT + message_size).next_multiple_of(unit);
+        let keys_at = SIZE;
+        let order_at = keys_at + slots * 8;
+        let cells_at = (order_at + slots * 4).next_multiple_of(Shape::LINES);
+        let body = cells_at.checked_add(slots.checked_mul(stride)?)? - SIZE;
+        (body < 1 << 46).then_some(Shape { slots, message_size, stride, keys_at, order_at, cells_at, body })
+    }
+}
+
+/// A cell that this thread holds: by this word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Claim {
+    index: usize,
+    word: Word,
+    /// Of the message that it holds to read.
+    priority: u32,
+}
+
+#[derive(Debug)]
+pub(crate) struct Queue {
+    inner: Arc<Inner>,
+    watch: Watch,
+    pub max_messages: usize,
+    pub message_size: usize,
+}
+
+#[derive(Debug)]
+struct Inner {
+    region: Region,
+    shape: Shape,
+    access: Access,
+    nonblocking: AtomicBool,
+    /// Waits on this handle have ended for good.
+    shut: AtomicBool,
+    /// 0 where there is one processor alone: spinning only keeps the peer from it.
+    spins: u32,
+}
+
+fn path(name: &Name) -> CString {
+    shm::path(&name.file_or_digest(PREFIX))
+}
+
+impl Queue {
+    fn new(region: Region, shape: Shape, access: Access, nonblocking: bool) -> Queue {
+        let alone = std::thread::available_parallelism().is_ok_and(|processors| processors.get() == 1);
+        let inner = Inner {
+            region,
+            shape,
+            access,
+            nonblocking: AtomicBool::new(nonblocking),
+            shut: AtomicBool::new(false),
+            spins: if alone { 0 } else { SPINS_MAX },
+        };
+        Queue {
+            inner: Arc::new(inner),
+            watch: Watch::default(),
+            max_messages: shape.slots,
+            message_size: shape.message_size,
+        }
+    }
+
+    pub fn create(name: &Name, access: Access, nonblocking: bool, mode: Mode, size: Size) -> Result<Queue, Error> {
+        let slots = size.max_messages.unwrap_or(DEFAULT_MESSAGES);
+        let message_size = size.message_size.unwrap_or(DEFAULT_SIZE);
+        let fail = |errno: Errno| errno.of("create queue", name);
+        let Some(shape) = Shape::new(slots, message_size) else {
+            let cause = format!("{slots} messages of {message_size} bytes are more than a queue can have");
+            return Err(fail(Errno::INVALID).because(cause));
+        };
+        let header = Header {
+            kind: KIND,
+            shape: [slots as u64, message_size as u64],
+            body: shape.body,
+            name: name.as_str().as_bytes().to_vec(),
+        };
+        let region = Region::create(&path(name), (mode.bits, mode.exact), &header)
+            .map_err(|errno| explain_refusal(errno, fail(errno), &shape))?;
+        let queue = Queue::new(region, shape, access, nonblocking);
+        queue.inner.arrive().map_err(fail)?;
+        Ok(queue)
+    }
+
+    pub fn open(name: &Name, access: Access, nonblocking: bool) -> Result<Queue, Error> {
+        let open = || -> Result<Queue, Spoiled> {
+            let file = shm::open(&name.file_or_digest(PREFIX), true)?;
+            let (region, header) = Region::open(file, KIND)?;
+            if header.name != name.as_str().as_bytes() {
+                return Err(Spoiled::new("it was made under another name"));
+            }
+            let [slots, message_size] = header.shape.map(|number| usize::try_from(number).unwrap_or(0));
+            let shape = Shape::new(slots, message_size);
+            header.check(shape.map(|shape| shape.body))?;
+            let shape = shape.ok_or_else(|| Spoiled::new("its sizes are impossible"))?;
+            let queue = Queue::new(region, shape, access, nonblocking);
+            queue.inner.arrive()?;
+            Ok(queue)
+        };
+        open().map_err(|Spoiled { errno, cause }| {
+            let error = errno.of("open queue", name);
+            match cause {
+                Some(cause) => error.because(cause),
+                None => error,
+            }
+        })
+    }
+
+    pub fn unlink(name: &Name) -> sys::Result<()> {
+        shm::unlink(&name.file_or_digest(PREFIX))
+    }
+
+    /// Whether the name is taken.
+    pub fn exists(name: &Name) -> bool {
+        fs::exists(&path(name))
+    }
+
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.watch.fd(&self.inner)
+    }
+
+    #[inline]
+    pub fn send(&self, data: &[u8], priority: u32, deadline: Deadline) -> sys::Result<()> {
+        self.inner.may_send(data.len(), priority)?;
+        let sent = self.inner.serve(Class::Senders, deadline, |inner, me| match inner.claim_to_send(me, priority) {
+            Ring::Claimed(claim) => {
+                inner.fill(claim.index, data)?;
+                inner.publish(me, claim, data.len(), priority).map(Some)
+            }
+            Ring::Blocked => Ok(None),
+            Ring::Sorted => inner.send_sorted(me, data, priority, deadline),
+        });
+        self.watch.note(&self.inner);
+        sent
+    }
+
+    /// The message's length and priority.
+    #[inline]
+    pub fn receive_into(&self, buf: &mut [u8], deadline: Deadline) -> sys::Result<(usize, u32)> {
+        self.inner.may_receive()?;
+        if buf.len() < self.message_size {
+            return Err(Errno::TOO_LONG);
+        }
+        let received = self.inner.serve(Class::Receivers, deadline, |inner, me| {
+            let mut read = |index| {
+                let len = inner.len_at(index)?;
+                inner.region.read(inner.data(index), &mut buf[..len])?;
+                Ok(len)
+            };
+            match inner.claim_to_read(me) {
+                Ring::Claimed(claim) => {
+                    let len = read(claim.index);
+                    inner.consume(me, claim)?;
+                    Ok(Some((len?, claim.priority)))
+                }
+                Ring::Blocked => Ok(None),
+                Ring::Sorted => inner.receive_sorted(me, deadline, read),
+            }
+        });
+        self.watch.note(&self.inner);
+        received
+    }
+
+    pub fn receive(&self, deadline: Deadline) -> sys::Result<(Vec<u8>, u32)> {
+        let claim = self.borrow(deadline)?;
+        let data = self.read_all(claim);
+        self.release(claim)?;
+        Ok((data?, claim.priority))
+    }
+
+    /// Takes a cell to be written in place.
+    pub fn reserve(&self, len: usize, priority: u32, deadline: Deadline) -> sys::Result<Claim> {
+        self.inner.may_send(len, priority)?;
+        self.inner.serve(Class::Senders, deadline, |inner, me| {
+            let claim = match inner.claim_to_send(me, priority) {
+                Ring::Claimed(claim) => claim,
+                Ring::Blocked => return Ok(None),
+                Ring::Sorted => match inner.claim_sorted(me, deadline)? {
+                    Some(claim) => claim,
+                    None => return Ok(None),
+                },
+            };
+            inner.hint_tail(me);
+            inner.lend(me, Class::Senders);
+            Ok(Some(Claim { priority, ..claim }))
+        })
+    }
+
+    /// Sends what was written to a reserved cell.
+    pub fn commit(&self, claim: Claim, len: usize) -> sys::Result<()> {
+        self.settle(claim, State::Writing, |inner, me| inner.publish(me, claim, len, claim.priority))
+    }
+
+    /// Frees a reserved cell.
+    pub fn abort(&self, claim: Claim) -> sys::Result<()> {
+        self.settle(claim, State::Writing, |inner, me| inner.end(me, claim, State::Free))
+    }
+
+    /// Takes a message to be read in place.
+    pub fn borrow(&self, deadline: Deadline) -> sys::Result<Claim> {
+        self.inner.may_receive()?;
+        self.inner.serve(Class::Receivers, deadline, |inner, me| {
+            let claim = match inner.claim_to_read(me) {
+                Ring::Claimed(claim) => claim,
+                Ring::Blocked => return Ok(None),
+                Ring::Sorted => match inner.take_sorted(me, deadline)? {
+                    Some(claim) => claim,
+                    None => return Ok(None),
+                },
+            };
+            inner.lend(me, Class::Receivers);
+            Ok(Some(claim))
+        })
+    }
+
+    /// Consumes a borrowed message.
+    pub fn release(&self, claim: Claim) -> sys::Result<()> {
+        self.settle(claim, State::Reading, |inner, me| inner.consume(me, claim))
+    }
+
+    /// Gives a borrowed message back, to its old place.
+    pub fn put_back(&self, claim: Claim) -> sys::Result<()> {
+        self.settle(claim, State::Reading, |inner, me| inner.end(me, claim, State::Full))
+    }
+
+    fn settle(
+        &self,
+        claim: Claim,
+        state: State,
+        end: impl FnOnce(&Inner, &Participant) -> sys::Result<()>,
+    ) -> sys::Result<()> {
+        if claim.index >= self.max_messages || claim.word.state() != state {
+            return Err(Errno::INVALID);
+        }
+        let settled = self.inner.working(|inner, me| {
+            me.loans.set(me.loans.get().saturating_sub(1));
+            end(inner, me)
+        });
+        self.watch.note(&self.inner);
+        settled
+    }
+
+    /// How many bytes a held cell has: those of its message, or as many as one can have.
+    pub fn room(&self, claim: Claim) -> sys::Result<usize> {
+        match claim.word.state() {
+            _ if claim.index >= self.max_messages => Err(Errno::INVALID),
+            State::Reading => self.inner.len_at(claim.index),
+            _ => Ok(self.message_size),
+        }
+    }
+
+    /// Where they are, in this process.
+    pub fn address(&self, claim: Claim) -> *mut u8 {
+        self.inner.region.address(self.inner.data(claim.index))
+    }
+
+    pub fn write(&self, claim: Claim, offset: usize, data: &[u8]) -> sys::Result<()> {
+        self.inner.region.write(self.inner.data(claim.index) + offset, data)
+    }
+
+    pub fn read(&self, claim: Claim, offset: usize, buf: &mut [u8]) -> sys::Result<()> {
+        self.inner.region.read(self.inner.data(claim.index) + offset, buf)
+    }
+
+    fn read_all(&self, claim: Claim) -> sys::Result<Vec<u8>> {
+        let mut data = vec![0; self.inner.len_at(claim.index)?];
+        self.read(claim, 0, &mut data)?;
+        Ok(data)
+    }
+
+    pub fn queued(&self) -> usize {
+        self.inner.queued()
+    }
+
+    pub fn is_nonblocking(&self) -> bool {
+        self.inner.nonblocking.load(Relaxed)
+    }
+
+    pub fn set_nonblocking(&self, on: bool) {
+        self.inner.nonblocking.store(on, Relaxed);
+    }
+
+    /// Ends every wait on this handle, now and later.
+    pub fn shut_down(&self) {
+        self.inner.shut_down();
+    }
+
+    pub fn notify_signal(&self, signal: i32, value: usize) -> sys::Result<()> {
+        self.watch.notify_signal(&self.inner, signal, value)
+    }
+
+    pub fn notify_callback(&self, callback: Box<dyn FnOnce() + Send>) -> sys::Result<()> {
+        self.watch.notify_callback(&self.inner, callback)
+    }
+
+    pub fn cancel_notify(&self) {
+        self.watch.cancel_notify(&self.inner);
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        self.watch.end(&self.inner);
+    }
+}
+
+impl Claim {
+    pub fn to_words(self) -> [u64; 2] {
+        [self.index as u64 | u64::from(self.priority) << 32, self.word.0]
+    }
+
+    pub fn from_words(words: [u64; 2]) -> Claim {
+        Claim { index: words[0] as u32 as usize, word: Word(words[1]), priority: (words[0] >> 32) as u32 }
+    }
+
+    pub fn priority(self) -> u32 {
+        self.priority
+    }
+}
+
+impl Inner {
+    fn cell(&self, index: usize) -> usize {
+        self.shape.cells_at + index * self.shape.stride
+    }
+
+    #[inline]
+    fn word(&self, index: usize) -> &AtomicU64 {
+        self.region.u64(self.cell(index))
+    }
+
+    #[inline]
+    fn data(&self, index: usize) -> usize {
+        self.cell(index) + DATA_AT
+    }
+
+    /// The length of a message, read once and checked.
+    #[inline]
+    fn len_at(&self, index: usize) -> sys::Result<usize> {
+        let len = self.region.u32(self.cell(index) + LEN_AT).load(Relaxed) as usize;
+        if len <= self.shape.message_size { Ok(len) } else { Err(Errno::SPOILED) }
+    }
+
+    /// The priority as it was written beside the message, for one that comes back.
+    fn priority(&self, index: usize) -> u32 {
+        self.region.u32(self.cell(index) + PRIORITY_AT).load(Relaxed) & PRIORITY_MAX
+    }
+
+    #[inline]
+    fn fill(&self, index: usize, data: &[u8]) -> sys::Result<()> {
+        self.region.write(self.data(index), data)
+    }
+
+    #[inline]
+    fn describe(&self, index: usize, len: usize, priority: u32) {
+        self.region.u32(self.cell(index) + LEN_AT).store(len as u32, Relaxed);
+        self.region.u32(self.cell(index) + PRIORITY_AT).store(priority, Relaxed);
+    }
+
+    #[inline]
+    fn may_send(&self, len: usize, priority: u32) -> sys::Result<()> {
+        if self.access == Access::ReadOnly {
+            return Err(Errno::BAD_HANDLE);
+        }
+        if len > self.shape.message_size {
+            return Err(Errno::TOO_LONG);
+        }
+        if priority > PRIORITY_MAX { Err(Errno::INVALID) } else { Ok(()) }
+    }
+
+    #[inline]
+    fn may_receive(&self) -> sys::Result<()> {
+        if self.access == Access::WriteOnly { Err(Errno::BAD_HANDLE) } else { Ok(()) }
+    }
+
+    /// Takes part with this thread, so that what can fail fails here.
+    fn arrive(&self) -> sys::Result<()> {
+        self.working(|_, _| Ok(()))
+    }
+
+    /// Works as a participant, with the dying wish that somebody looks after the queue.
+    #[inline]
+    fn working<T>(&self, work: impl FnOnce(&Inner, &Participant) -> sys::Result<T>) -> sys::Result<T> {
+        self.region.taking_part(
+            |me| self.heal(me).map(drop),
+            |me| {
+                me.wish(Some(self.region.wait_word()));
+                let outcome = work(self, me);
+                me.wish(None);
+                outcome
+            },
+        )
+    }
+
+    /// Makes `attempt` until it is served (`Some`), as long as the deadline allows.
+    #[inline]
+    fn serve<T>(
+        &self,
+        class: Class,
+        deadline: Deadline,
+        mut attempt: impl FnMut(&Inner, &Participant) -> sys::Result<Option<T>>,
+    ) -> sys::Result<T> {
+        self.working(|inner, me| match attempt(inner, me)? {
+            Some(served) => Ok(served),
+            None => inner.wait(me, class, deadline, || attempt(inner, me)),
+        })
+    }
+
+    #[inline(never)]
+    fn wait<T>(
+        &self,
+        me: &Participant,
+        class: Class,
+        deadline: Deadline,
+        mut attempt: impl FnMut() -> sys::Result<Option<T>>,
+    ) -> sys::Result<T> {
+        if deadline.is_now() || self.nonblocking.load(Relaxed) {
+            // What the dead hold is not in the way of who may not wait.
+            let again = if self.unblock(me, class, &mut Vec::new())? { attempt()? } else { None };
+            return again.ok_or(Errno::AGAIN);
+        }
+        if let Some(served) = self.spin(me, class, &mut attempt)? {
+            return Ok(served);
+        }
+        let mut slept = false;
+        let outcome = self.sleep(me, class, deadline, attempt, &mut slept);
+        self.region.finish(me);
+        if slept {
+            self.pass_on(me);
+            // If this sleeper was to learn of a death, now another is.
+            let mut owners = Vec::new();
+            if self.unblock(me, class, &mut owners)? || !owners.is_empty() {
+                self.region.wake_another(me, class);
+            }
+        }
+        outcome
+    }
+
+    fn sleep<T>(
+        &self,
+        me: &Participant,
+        class: Class,
+        deadline: Deadline,
+        mut attempt: impl FnMut() -> sys::Result<Option<T>>,
+        slept: &mut bool,
+    ) -> sys::Result<T> {
+        let mut owners = Vec::new();
+        loop {
+            let value = self.region.prepare(me, class.bit(), 0);
+            if let Some(served) = attempt()? {
+                return Ok(served);
+            }
+            owners.clear();
+            if self.unblock(me, class, &mut owners)? {
+                continue;
+            }
+            if self.shut.load(SeqCst) {
+                return Err(Errno::SHUT_DOWN);
+            }
+            if *slept {
+                // A wake that brought nothing may have been meant for somebody else.
+                self.heal(me)?;
+                self.pass_on(me);
+            }
+            let outcome = self.region.sleep(value, class.bit(), &owners, None, deadline);
+            *slept = true;
+            if let Err(errno) = outcome {
+                return attempt().transpose().unwrap_or(Err(errno));
+            }
+        }
+    }
+
+    /// Tries again for about as long as a sleep would cost, less if that has not paid of late.
+    fn spin<T>(
+        &self,
+        me: &Participant,
+        class: Class,
+        mut attempt: impl FnMut() -> sys::Result<Option<T>>,
+    ) -> sys::Result<Option<T>> {
+        let budget = &me.cursors.spin[class as usize];
+        let spins = if budget.get() == 0 { self.spins } else { budget.get() };
+        for _ in 0..spins {
+            spin_loop();
+            if let Some(served) = attempt()? {
+                budget.set(self.spins);
+                return Ok(Some(served));
+            }
+        }
+        budget.set((spins / 2).max(SPINS_MIN).min(self.spins));
+        Ok(None)
+    }
+
+    /// A cell for a message of this priority; the first of another one than all before makes the ring
+    /// sorted.
+    #[inline]
+    fn claim_to_send(&self, me: &Participant, priority: u32) -> Ring {
+        let mode = self.region.u32(MODE_AT);
+        let ours = priority + 1;
+        let mut found = mode.load(Relaxed);
+        if found == 0 {
+            found = mode.compare_exchange(0, ours, SeqCst, SeqCst).unwrap_or_else(|other| other);
+            found = if found == 0 { ours } else { found };
+        }
+        if found == ours { self.claim_to_write(me) } else { Ring::Sorted }
+    }
+
+    fn is_sorted(&self) -> bool {
+        self.region.u32(MODE_AT).load(SeqCst) == SORTED_MODE
+    }
+
+    /// Makes what was written to a claimed cell a message.
+    #[inline]
+    fn publish(&self, me: &Participant, claim: Claim, len: usize, priority: u32) -> sys::Result<()> {
+        self.describe(claim.index, len, priority);
+        let full = claim.word.become_(State::Full, priority);
+        if claim.word.is_sorted()
+            || self.word(claim.index).compare_exchange(claim.word.0, full.0, SeqCst, Relaxed).is_err()
+        {
+            self.end_changed(me, claim, State::Full, priority)?;
+        }
+        self.hint_tail(me);
+        self.published(me);
+        Ok(())
+    }
+
+    #[inline]
+    fn published(&self, me: &Participant) {
+        if self.region.u32(NOTIFY_AT).load(SeqCst) != 0 {
+            self.notify(me);
+        }
+        self.region.wake(Class::Receivers);
+    }
+
+    /// Frees a cell whose message was read.
+    #[inline]
+    fn consume(&self, me: &Participant, claim: Claim) -> sys::Result<()> {
+        let free = claim.word.freed();
+        if claim.word.is_sorted()
+            || self.word(claim.index).compare_exchange(claim.word.0, free.0, SeqCst, Relaxed).is_err()
+        {
+            self.end_changed(me, claim, State::Free, 0)?;
+        } else {
+            self.hint_head(me, claim);
+        }
+        self.region.wake(Class::Senders);
+        Ok(())
+    }
+
+    /// Gives up a hold: a cell that was being written becomes free, a message that was being read is
+    /// there again.
+    fn end(&self, me: &Participant, claim: Claim, to: State) -> sys::Result<()> {
+        self.end_changed(me, claim, to, claim.priority)?;
+        if to == State::Full {
+            self.region.u32(EPOCH_AT).fetch_add(1, SeqCst);
+            self.published(me);
+        } else {
+            self.region.wake(Class::Senders);
+        }
+        Ok(())
+    }
+
+    /// Ends a hold whose word others have changed: a sender came round, or the ring was sorted.
+    #[cold]
+    fn end_changed(&self, me: &Participant, mut claim: Claim, to: State, priority: u32) -> sys::Result<()> {
+        let word = self.word(claim.index);
+        loop {
+            let found = Word(word.load(SeqCst));
+            if !found.is_same_hold(claim.word) {
+                return Err(Errno::OWNER_DIED);
+            }
+            claim.word = found;
+            if found.is_sorted() {
+                return self.end_sorted(me, claim, to, priority);
+            }
+            let ended = if to == State::Full { found.become_(State::Full, priority) } else { found.freed() };
+            if word.compare_exchange(found.0, ended.0, SeqCst, SeqCst).is_ok() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// A cell goes out of the library's hands: a sleeper of its class is to learn if this thread dies.
+    fn lend(&self, me: &Participant, class: Class) {
+        me.loans.set(me.loans.get() + 1);
+        if self.region.wait_word().load(SeqCst) & class.bit() != 0 {
+            self.region.wake_another(me, class);
+        }
+    }
+
+    /// Before this thread sleeps or gives up: repairs what keeps it from being served, or notes who may.
+    /// True: another attempt is worth it.
+    fn unblock(&self, me: &Participant, class: Class, owners: &mut Vec<u32>) -> sys::Result<bool> {
+        if self.is_sorted() {
+            return self.heal_sorted(me, owners);
+        }
+        Ok(match class {
+            Class::Receivers => self.heal_ring(owners),
+            Class::Senders => self.unblock_ring(me, owners),
+        })
+    }
+
+    /// Frees all that the dead hold.
+    fn heal(&self, me: &Participant) -> sys::Result<bool> {
+        let mut owners = Vec::new();
+        let mut changed = false;
+        while !self.is_sorted() && self.heal_ring(&mut owners) {
+            changed = true;
+            if self.word_is_sorted() {
+                break;
+            }
+        }
+        if self.is_sorted() || self.word_is_sorted() {
+            owners.clear();
+            changed |= self.heal_sorted(me, &mut owners)?;
+        }
+        Ok(changed)
+    }
+
+    /// Whether somebody has begun to sort the ring.
+    fn word_is_sorted(&self) -> bool {
+        Word(self.word(0).load(SeqCst)).is_sorted()
+    }
+
+    fn pass_on(&self, me: &Participant) {
+        self.region.pass_on(me, |class| self.has(class));
+    }
+
+    /// Whether one of this class would be served.
+    fn has(&self, class: Class) -> bool {
+        if self.is_sorted() { self.sorted_has(class) } else { self.ring_has(class) }
+    }
+
+    fn queued(&self) -> usize {
+        if self.is_sorted() { self.sorted_len() } else { self.ring_len() }
+    }
+
+    fn shut_down(&self) {
+        self.shut.store(true, SeqCst);
+        self.region.wake_all();
+    }
+}
+
+/// Says how much space a new queue would have needed.
+#[cold]
+fn explain_refusal(errno: Errno, error: Error, shape: &Shape) -> Error {
+    let needed = shape.body + SIZE;
+    let Shape { slots, message_size, .. } = shape;
+    match errno {
+        Errno::NO_SPACE | Errno::NO_MEMORY => error.because(format!(
+            "{slots} messages of {message_size} bytes need {needed} bytes of /dev/shm, and it has not so many left"
+        )),
+        _ => error,
+    }
+}

@@ -1,0 +1,361 @@
+//! The queue while all its messages have one priority: a ring without a lock.
+//!
+//! Tickets are given out by the cells themselves. Ticket t belongs to cell t mod N on lap t div N; a
+//! sender takes the first cell that is free on its lap, a receiver the first that is full. `tail` and
+//! `head` are hints that spare a walk and may lag, never lead: before `tail` every ticket was taken,
+//! before `head` every message was consumed.
+//!
+//! A cell that somebody holds stops nobody: receivers walk past it, and senders that come round to it
+//! give it a later turn and walk past it too, at the price of one message of capacity meanwhile.
+
+use super::word::{State, Word, compare};
+use super::{Claim, EPOCH_AT, HEAD_AT, Inner, TAIL_AT};
+use crate::region::owner::{Cursor, Participant};
+use crate::region::wait::Class;
+use std::cmp::Ordering::{Equal, Greater, Less};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
+
+/// What came of an attempt.
+pub(super) enum Ring {
+    Claimed(Claim),
+    /// Full, or empty.
+    Blocked,
+    /// It is a ring no more.
+    Sorted,
+}
+
+/// The hints are written this often.
+const HINT_EVERY: u64 = 8;
+
+impl Cursor {
+    #[inline]
+    fn advance(&self, slots: usize) {
+        self.ticket.set(self.ticket.get() + 1);
+        let next = self.index.get() + 1;
+        if next == slots {
+            self.index.set(0);
+            self.lap.set(self.lap.get() + 1);
+        } else {
+            self.index.set(next);
+        }
+    }
+
+    fn jump(&self, ticket: u64, slots: usize) {
+        self.ticket.set(ticket);
+        self.lap.set(ticket / slots as u64);
+        self.index.set((ticket % slots as u64) as usize);
+    }
+
+    fn copy(&self) -> Cursor {
+        let copy = Cursor::default();
+        copy.set(self);
+        copy
+    }
+
+    fn set(&self, other: &Cursor) {
+        self.ticket.set(other.ticket.get());
+        self.lap.set(other.lap.get());
+        self.index.set(other.index.get());
+    }
+
+    /// How the turn of a cell's word stands to this cursor's lap.
+    #[inline]
+    fn compare(&self, word: Word) -> std::cmp::Ordering {
+        compare(word.turn(), self.lap.get())
+    }
+}
+
+impl Inner {
+    /// Looks at a cell again, and sets the cursor to what it says: the hint was wrong, or messages came
+    /// back.
+    fn correct(&self, cursor: &Cursor, word: Word) {
+        let behind = cursor.lap.get().wrapping_sub(word.turn()) & super::word::TURN;
+        let lap = cursor.lap.get().saturating_sub(behind);
+        cursor.jump(lap * self.shape.slots as u64 + cursor.index.get() as u64, self.shape.slots);
+    }
+
+    /// Takes a cell to write to.
+    #[inline]
+    pub(super) fn claim_to_write(&self, me: &Participant) -> Ring {
+        let (cursor, slots) = (&me.cursors.send, self.shape.slots);
+        let tail = self.region.u64(TAIL_AT).load(Relaxed);
+        if tail > cursor.ticket.get() {
+            cursor.jump(tail, slots);
+        }
+        for _ in 0..2 * slots + 2 {
+            let word = self.word(cursor.index.get());
+            let found = Word(word.load(Acquire));
+            if found.is_sorted() {
+                return Ring::Sorted;
+            }
+            match (cursor.compare(found), found.state()) {
+                (Equal, State::Free) => {
+                    let mine = found.become_(State::Writing, me.tag);
+                    if word.compare_exchange(found.0, mine.0, SeqCst, Relaxed).is_ok() {
+                        let claim = Claim { index: cursor.index.get(), word: mine, priority: 0 };
+                        cursor.advance(slots);
+                        return Ring::Claimed(claim);
+                    }
+                }
+                (Equal | Greater, _) => cursor.advance(slots),
+                (Less, State::Free) => self.correct(cursor, found),
+                (Less, _) => return Ring::Blocked,
+            }
+        }
+        Ring::Blocked
+    }
+
+    /// Takes the first full cell.
+    #[inline]
+    pub(super) fn claim_to_read(&self, me: &Participant) -> Ring {
+        self.follow(me);
+        let (cursor, slots) = (&me.cursors.receive, self.shape.slots);
+        for _ in 0..4 * slots + 64 {
+            let found = Word(self.word(cursor.index.get()).load(Acquire));
+            // The usual case: the next one is there.
+            if found.state() == State::Full && !found.is_sorted() && cursor.compare(found) == Equal {
+                if let Some(claim) = self.read_at(me, cursor, found) {
+                    cursor.advance(slots);
+                    return Ring::Claimed(claim);
+                }
+                continue;
+            }
+            match self.walk_to_read(me) {
+                Some(outcome) => return outcome,
+                None => self.follow(me),
+            }
+        }
+        Ring::Blocked
+    }
+
+    fn read_at(&self, me: &Participant, cursor: &Cursor, found: Word) -> Option<Claim> {
+        let mine = found.become_(State::Reading, me.tag);
+        let index = cursor.index.get();
+        let taken = self.word(index).compare_exchange(found.0, mine.0, SeqCst, Relaxed);
+        taken.is_ok().then_some(Claim { index, word: mine, priority: found.owner() })
+    }
+
+    /// Brings this thread's cursor up to date: messages that came back are behind it.
+    #[inline]
+    fn follow(&self, me: &Participant) {
+        let cursors = &me.cursors;
+        let epoch = self.region.u32(EPOCH_AT).load(SeqCst);
+        let head = self.region.u64(HEAD_AT).load(Acquire);
+        if epoch != cursors.epoch.get() || head > cursors.receive.ticket.get() {
+            cursors.epoch.set(epoch);
+            cursors.receive.jump(head, self.shape.slots);
+            cursors.floor.set(&cursors.receive);
+        }
+    }
+
+    /// Walks past what others hold to the first full cell. `None`: begin anew.
+    ///
+    /// What it takes was the oldest at one instant: when it had been seen full, everything before it was
+    /// looked at a second time, and was not published yet or already being read.
+    #[cold]
+    fn walk_to_read(&self, me: &Participant) -> Option<Ring> {
+        let (own, slots) = (&me.cursors.receive, self.shape.slots);
+        let at = own.copy();
+        let mut passed_a_writer = false;
+        for _ in 0..=slots {
+            let found = Word(self.word(at.index.get()).load(Acquire));
+            if found.is_sorted() {
+                return Some(Ring::Sorted);
+            }
+            match (at.compare(found), found.state()) {
+                (Equal, State::Full) => {
+                    if passed_a_writer && self.was_published(own, &at) {
+                        return None;
+                    }
+                    let claim = self.read_at(me, &at, found)?;
+                    if !passed_a_writer {
+                        at.advance(slots);
+                        own.set(&at);
+                    }
+                    return Some(Ring::Claimed(claim));
+                }
+                (Equal, State::Free) => {
+                    let wait = !(passed_a_writer && self.was_published(own, &at));
+                    return wait.then_some(Ring::Blocked);
+                }
+                (Equal, State::Writing | State::Reading) => {
+                    if self.region.is_dead(found.owner()) {
+                        self.repair(at.index.get(), found);
+                        return None;
+                    }
+                    passed_a_writer |= found.state() == State::Writing;
+                }
+                (Greater, _) => {} // consumed
+                (Less, State::Free | State::Full) => {
+                    self.correct(&at, found);
+                    own.set(&at);
+                    return None;
+                }
+                (Less, _) => return Some(Ring::Blocked), // held since the last lap: nobody was here yet
+            }
+            at.advance(slots);
+            if !passed_a_writer {
+                own.set(&at);
+            }
+        }
+        Some(Ring::Blocked)
+    }
+
+    /// Whether a cell from one cursor up to another became full meanwhile.
+    fn was_published(&self, from: &Cursor, to: &Cursor) -> bool {
+        let at = from.copy();
+        while at.ticket.get() < to.ticket.get() {
+            let found = Word(self.word(at.index.get()).load(SeqCst));
+            if found.is_sorted() || at.compare(found) == Equal && found.state() == State::Full {
+                return true;
+            }
+            at.advance(self.shape.slots);
+        }
+        false
+    }
+
+    /// Says how far the tickets have been given out.
+    #[inline]
+    pub(super) fn hint_tail(&self, me: &Participant) {
+        let ticket = me.cursors.send.ticket.get();
+        if ticket % HINT_EVERY == 0 {
+            let tail = self.region.u64(TAIL_AT);
+            if tail.load(Relaxed) < ticket {
+                tail.store(ticket, Relaxed);
+            }
+        }
+    }
+
+    /// Notes that a cell was consumed; says now and then up to where all were.
+    #[inline]
+    pub(super) fn hint_head(&self, me: &Participant, consumed: Claim) {
+        let (floor, slots) = (&me.cursors.floor, self.shape.slots);
+        if floor.index.get() == consumed.index && floor.compare(consumed.word) == Equal {
+            floor.advance(slots);
+        }
+        if me.cursors.receive.ticket.get() % HINT_EVERY != 0 {
+            return;
+        }
+        // Others consumed in between: walk on, a few steps at a time.
+        for _ in 0..8 * HINT_EVERY {
+            if floor.ticket.get() >= me.cursors.receive.ticket.get()
+                || floor.compare(Word(self.word(floor.index.get()).load(Acquire))) != Greater
+            {
+                break;
+            }
+            floor.advance(slots);
+        }
+        let head = self.region.u64(HEAD_AT);
+        if head.load(Relaxed) < floor.ticket.get() {
+            head.store(floor.ticket.get(), SeqCst);
+        }
+    }
+
+    /// The words from the oldest that was not consumed to the newest that was taken, with their indexes.
+    fn window(&self) -> impl Iterator<Item = (usize, Word)> {
+        let at = Cursor::default();
+        at.jump(self.region.u64(HEAD_AT).load(SeqCst), self.shape.slots);
+        let mut left = self.shape.slots;
+        std::iter::from_fn(move || {
+            left = left.checked_sub(1)?;
+            let index = at.index.get();
+            let found = Word(self.word(index).load(SeqCst));
+            if found.state() == State::Free && at.compare(found) != Greater {
+                return None;
+            }
+            at.advance(self.shape.slots);
+            Some((index, found))
+        })
+    }
+
+    pub(super) fn ring_len(&self) -> usize {
+        self.window().filter(|(_, word)| word.state() == State::Full).count()
+    }
+
+    /// Frees what a dead one held: what was being written never was, what was being read is there again.
+    pub(super) fn repair(&self, index: usize, found: Word) {
+        let back = found.state() == State::Reading;
+        let fixed = if back { found.become_(State::Full, self.priority(index)) } else { found.freed() };
+        let done = self.word(index).compare_exchange(found.0, fixed.0, SeqCst, Relaxed);
+        if done.is_ok() && back {
+            self.region.u32(EPOCH_AT).fetch_add(1, SeqCst);
+        }
+    }
+
+    /// Repairs what the dead hold, and notes who of the living holds something. True: something changed.
+    pub(super) fn heal_ring(&self, owners: &mut Vec<u32>) -> bool {
+        let mut changed = false;
+        for (index, found) in self.window() {
+            if found.is_sorted() {
+                return true;
+            }
+            if !found.is_held() || owners.contains(&found.owner()) {
+                continue;
+            }
+            if self.region.is_dead(found.owner()) {
+                self.repair(index, found);
+                changed = true;
+            } else {
+                owners.push(found.owner());
+            }
+        }
+        changed
+    }
+
+    /// For a sender that came round to a cell which is held: repairs it, or goes past it if there is room
+    /// behind it. True: something changed. Else notes whom it waits for.
+    pub(super) fn unblock_ring(&self, me: &Participant, owners: &mut Vec<u32>) -> bool {
+        let (own, slots) = (&me.cursors.send, self.shape.slots);
+        let at = own.copy();
+        let mut held = Vec::new();
+        for _ in 0..slots {
+            let found = Word(self.word(at.index.get()).load(SeqCst));
+            if found.is_sorted() {
+                return true;
+            }
+            match (at.compare(found), found.state()) {
+                (Equal | Less, State::Free) => break,
+                (Less, State::Full) => return false, // and so is everything behind it
+                (Less, State::Writing | State::Reading) if self.region.is_dead(found.owner()) => {
+                    self.repair(at.index.get(), found);
+                    return true;
+                }
+                (Less, State::Writing | State::Reading) => {
+                    held.push((at.index.get(), found));
+                    if !owners.contains(&found.owner()) {
+                        owners.push(found.owner());
+                    }
+                }
+                (Equal | Greater, _) => {} // given out meanwhile
+            }
+            at.advance(slots);
+        }
+        if held.len() == slots {
+            return false; // all are held: there is no room to go past to
+        }
+        for &(index, found) in &held {
+            let _ = self.word(index).compare_exchange(found.0, found.bumped().0, SeqCst, Relaxed);
+        }
+        true
+    }
+
+    /// Whether somebody of this class would be served.
+    pub(super) fn ring_has(&self, class: Class) -> bool {
+        match class {
+            Class::Receivers => self.window().any(|(_, word)| word.state() == State::Full),
+            Class::Senders => {
+                let at = Cursor::default();
+                at.jump(self.region.u64(TAIL_AT).load(Relaxed), self.shape.slots);
+                for _ in 0..=self.shape.slots {
+                    let found = Word(self.word(at.index.get()).load(SeqCst));
+                    match (at.compare(found), found.state()) {
+                        (_, State::Free) if at.compare(found) != Greater => return true,
+                        (Less, _) => return false,
+                        _ => at.advance(self.shape.slots),
+                    }
+                }
+                false
+            }
+        }
+    }
+}

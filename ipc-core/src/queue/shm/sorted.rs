@@ -1,0 +1,393 @@
+//! The queue once messages of different priorities have met in it: an index under a lock.
+//!
+//! The words of the cells stay the truth; the index only says where to look. It is one permutation of
+//! the cells, in three parts: a heap of the full ones, those that somebody holds, a stack of the free
+//! ones. Whoever finds that the last holder of the lock died in the middle makes the index anew from the
+//! words, and so does the first who needs it: turning the ring into this is the same work. There is
+//! no way back, and none is needed: the ring is only faster.
+//!
+//! Every operation changes one word by one store, between taking the lock and giving it back. Death
+//! before that store leaves the operation undone, death after it leaves it done.
+
+use super::word::{State, TURN_BITS, Word, compare};
+use super::{Claim, FREE_AT, FULL_AT, HEAD_AT, Inner, LOCK_AT, MODE_AT, NEXT_AT, SORTED_MODE};
+use crate::deadline::Deadline;
+use crate::error::Errno;
+use crate::region::lock::Found;
+use crate::region::owner::Participant;
+use crate::region::wait::Class;
+use crate::sys;
+use std::cmp::Ordering::Greater;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
+
+/// Up to this many bytes are copied while the lock is held: less than taking it twice costs.
+const FEW: usize = 1024;
+/// Children of a node of the heap: a wide heap is a flat one, and touches fewer lines.
+const CHILDREN: usize = 4;
+
+/// The index, while this thread has the lock.
+struct Index<'a> {
+    queue: &'a Inner,
+    full: usize,
+    free: usize,
+}
+
+impl Drop for Index<'_> {
+    fn drop(&mut self) {
+        self.queue.region.u32(FULL_AT).store(self.full as u32, Relaxed);
+        self.queue.region.u32(FREE_AT).store(self.free as u32, Relaxed);
+        self.queue.region.unlock(LOCK_AT);
+    }
+}
+
+/// What the heap sorts by: the priority, and within one the ticket.
+fn precedes(key: u64, other: u64) -> bool {
+    let (priority, others) = (key >> TURN_BITS, other >> TURN_BITS);
+    priority > others || priority == others && compare(other, key) == Greater
+}
+
+fn key(word: Word) -> u64 {
+    u64::from(word.owner()) << TURN_BITS | word.turn()
+}
+
+impl Inner {
+    fn index(&self, me: &Participant, deadline: Deadline) -> sys::Result<Index<'_>> {
+        let found = self.region.lock(LOCK_AT, me, deadline)?;
+        let count = |at| self.region.u32(at).load(Relaxed) as usize;
+        let mut index = Index { queue: self, full: count(FULL_AT), free: count(FREE_AT) };
+        let slots = self.shape.slots;
+        let sane = index.full <= slots && index.free <= slots - index.full;
+        if found == Found::Abandoned || !sane || self.region.u32(MODE_AT).load(SeqCst) != SORTED_MODE {
+            // While it is being made it is nobody's: who dies now leaves the lock to the next.
+            (index.full, index.free) = (0, 0);
+            index.rebuild()?;
+            self.region.u32(MODE_AT).store(SORTED_MODE, SeqCst);
+        }
+        Ok(index)
+    }
+
+    /// `None`: full.
+    pub(super) fn send_sorted(
+        &self,
+        me: &Participant,
+        data: &[u8],
+        priority: u32,
+        deadline: Deadline,
+    ) -> sys::Result<Option<()>> {
+        if self.knows_none(FREE_AT) {
+            return Ok(None);
+        }
+        if data.len() > FEW {
+            let Some(claim) = self.claim_sorted(me, deadline)? else { return Ok(None) };
+            self.fill(claim.index, data)?;
+            return self.publish(me, claim, data.len(), priority).map(Some);
+        }
+        let mut index = self.index(me, deadline)?;
+        let Some(position) = index.take_free() else { return Ok(None) };
+        let cell = index.cell(position)?;
+        self.fill(cell, data)?;
+        self.describe(cell, data.len(), priority);
+        let found = Word(self.word(cell).load(Relaxed));
+        index.publish(cell, position, found, priority)?;
+        drop(index);
+        self.published(me);
+        Ok(Some(()))
+    }
+
+    /// Takes the first message into `buf`. `None`: empty.
+    pub(super) fn receive_sorted<T>(
+        &self,
+        me: &Participant,
+        deadline: Deadline,
+        read: impl FnOnce(usize) -> sys::Result<T>,
+    ) -> sys::Result<Option<(T, u32)>> {
+        if self.knows_none(FULL_AT) {
+            return Ok(None);
+        }
+        if self.shape.message_size > FEW {
+            let Some(claim) = self.take_sorted(me, deadline)? else { return Ok(None) };
+            let outcome = read(claim.index);
+            self.consume(me, claim)?;
+            return outcome.map(|value| Some((value, claim.priority)));
+        }
+        let mut index = self.index(me, deadline)?;
+        let Some((cell, position)) = index.take_first()? else { return Ok(None) };
+        let found = Word(self.word(cell).load(Relaxed));
+        let outcome = read(cell);
+        self.word(cell).store(found.freed().0, SeqCst);
+        index.give_free(position)?;
+        drop(index);
+        self.region.wake(Class::Senders);
+        outcome.map(|value| Some((value, found.owner())))
+    }
+
+    /// Takes a cell to write to. `None`: full.
+    pub(super) fn claim_sorted(&self, me: &Participant, deadline: Deadline) -> sys::Result<Option<Claim>> {
+        if self.knows_none(FREE_AT) {
+            return Ok(None);
+        }
+        let mut index = self.index(me, deadline)?;
+        let Some(position) = index.take_free() else { return Ok(None) };
+        let cell = index.cell(position)?;
+        let mine = Word(self.word(cell).load(Relaxed)).become_(State::Writing, me.tag);
+        self.word(cell).store(mine.0, SeqCst);
+        Ok(Some(Claim { index: cell, word: mine, priority: 0 }))
+    }
+
+    /// Takes the first message, to read it. `None`: empty.
+    pub(super) fn take_sorted(&self, me: &Participant, deadline: Deadline) -> sys::Result<Option<Claim>> {
+        if self.knows_none(FULL_AT) {
+            return Ok(None);
+        }
+        let mut index = self.index(me, deadline)?;
+        let Some((cell, _)) = index.take_first()? else { return Ok(None) };
+        let found = Word(self.word(cell).load(Relaxed));
+        let mine = found.become_(State::Reading, me.tag);
+        self.word(cell).store(mine.0, SeqCst);
+        Ok(Some(Claim { index: cell, word: mine, priority: found.owner() }))
+    }
+
+    /// Whether, without the lock, one of the index's parts seems to be empty.
+    fn knows_none(&self, at: usize) -> bool {
+        self.region.u32(MODE_AT).load(Acquire) == SORTED_MODE
+            && self.region.u32(at).load(Acquire) == 0
+            && self.region.u32(LOCK_AT).load(Acquire) == 0
+    }
+
+    /// Ends a hold of this thread's: as `state`, with `priority` if that is full.
+    pub(super) fn end_sorted(&self, me: &Participant, claim: Claim, to: State, priority: u32) -> sys::Result<()> {
+        let mut index = self.index_for_ever(me)?;
+        let found = Word(self.word(claim.index).load(SeqCst));
+        if !found.is_same_hold(claim.word) {
+            return Err(Errno::OWNER_DIED);
+        }
+        let position = index.find(claim.index)?;
+        match to {
+            State::Full if found.state() == State::Writing => index.publish(claim.index, position, found, priority),
+            State::Full => index.put_back(claim.index, position, found, priority),
+            _ => {
+                self.word(claim.index).store(found.freed().0, SeqCst);
+                index.give_free(position)
+            }
+        }
+    }
+
+    /// What has begun is ended: a handler that runs meanwhile does not stop it.
+    fn index_for_ever(&self, me: &Participant) -> sys::Result<Index<'_>> {
+        loop {
+            match self.index(me, Deadline::NEVER) {
+                Err(errno) if errno == Errno::INTERRUPTED => {}
+                done => return done,
+            }
+        }
+    }
+
+    /// As [`Inner::heal_ring`].
+    pub(super) fn heal_sorted(&self, me: &Participant, owners: &mut Vec<u32>) -> sys::Result<bool> {
+        let mut index = self.index_for_ever(me)?;
+        let mut changed = false;
+        let mut position = index.full;
+        while position < self.shape.slots - index.free {
+            let cell = index.cell(position)?;
+            let found = Word(self.word(cell).load(SeqCst));
+            if !found.is_held() || owners.contains(&found.owner()) || !self.region.is_dead(found.owner()) {
+                if found.is_held() && !owners.contains(&found.owner()) {
+                    owners.push(found.owner());
+                }
+                position += 1;
+                continue;
+            }
+            changed = true;
+            if found.state() == State::Reading {
+                index.put_back(cell, position, found, self.priority(cell))?;
+                position += 1; // what was first among the held took its place
+            } else {
+                self.word(cell).store(found.freed().0, SeqCst);
+                index.give_free(position)?;
+            }
+        }
+        Ok(changed)
+    }
+
+    pub(super) fn sorted_len(&self) -> usize {
+        (self.region.u32(FULL_AT).load(SeqCst) as usize).min(self.shape.slots)
+    }
+
+    pub(super) fn sorted_has(&self, class: Class) -> bool {
+        let at = if class == Class::Receivers { FULL_AT } else { FREE_AT };
+        self.region.u32(at).load(SeqCst) != 0
+    }
+}
+
+impl Index<'_> {
+    fn order_at(&self, position: usize) -> usize {
+        self.queue.shape.order_at + position * 4
+    }
+
+    fn key_at(&self, position: usize) -> usize {
+        self.queue.shape.keys_at + position * 8
+    }
+
+    /// The cell at a position: the one number that is read from the index and used as an index.
+    fn cell(&self, position: usize) -> sys::Result<usize> {
+        let cell = self.queue.region.u32(self.order_at(position)).load(Relaxed) as usize;
+        if cell < self.queue.shape.slots { Ok(cell) } else { Err(Errno::SPOILED) }
+    }
+
+    fn set_cell(&self, position: usize, cell: usize) {
+        self.queue.region.u32(self.order_at(position)).store(cell as u32, Relaxed);
+    }
+
+    fn key(&self, position: usize) -> u64 {
+        self.queue.region.u64(self.key_at(position)).load(Relaxed)
+    }
+
+    fn set(&self, position: usize, cell: usize, key: u64) {
+        self.set_cell(position, cell);
+        self.queue.region.u64(self.key_at(position)).store(key, Relaxed);
+    }
+
+    /// The last free cell becomes the last held one; its position.
+    fn take_free(&mut self) -> Option<usize> {
+        let position = self.queue.shape.slots - self.free;
+        self.free = self.free.checked_sub(1)?;
+        Some(position)
+    }
+
+    /// A held cell becomes free.
+    fn give_free(&mut self, position: usize) -> sys::Result<()> {
+        let last = self.queue.shape.slots - self.free - 1;
+        let (cell, other) = (self.cell(position)?, self.cell(last)?);
+        self.set_cell(position, other);
+        self.set_cell(last, cell);
+        self.free += 1;
+        Ok(())
+    }
+
+    /// Where a held cell stands.
+    fn find(&self, cell: usize) -> sys::Result<usize> {
+        for position in self.full..self.queue.shape.slots - self.free {
+            if self.cell(position)? == cell {
+                return Ok(position);
+            }
+        }
+        Err(Errno::SPOILED)
+    }
+
+    /// A cell that was written becomes the youngest message.
+    fn publish(&mut self, cell: usize, position: usize, found: Word, priority: u32) -> sys::Result<()> {
+        let next = self.queue.region.u64(NEXT_AT);
+        let ticket = next.load(Relaxed);
+        next.store(ticket.wrapping_add(1), Relaxed);
+        self.put_back(cell, position, found.sorted(ticket), priority)
+    }
+
+    /// A held cell becomes full, with the ticket that it has.
+    fn put_back(&mut self, cell: usize, position: usize, found: Word, priority: u32) -> sys::Result<()> {
+        let full = found.become_(State::Full, priority);
+        self.queue.word(cell).store(full.0, SeqCst);
+        let first_held = self.cell(self.full)?;
+        self.set_cell(position, first_held);
+        self.full += 1;
+        self.rise(self.full - 1, cell, key(full))
+    }
+
+    /// The first message becomes a held cell; and its position.
+    fn take_first(&mut self) -> sys::Result<Option<(usize, usize)>> {
+        let Some(last) = self.full.checked_sub(1) else { return Ok(None) };
+        let first = self.cell(0)?;
+        let (cell, key) = (self.cell(last)?, self.key(last));
+        self.full = last;
+        self.sink(0, cell, key)?;
+        self.set_cell(last, first);
+        Ok(Some((first, last)))
+    }
+
+    /// Puts a cell into the heap at `position` or above.
+    fn rise(&self, mut position: usize, cell: usize, key: u64) -> sys::Result<()> {
+        while position > 0 {
+            let parent = (position - 1) / CHILDREN;
+            let above = self.key(parent);
+            if !precedes(key, above) {
+                break;
+            }
+            self.set(position, self.cell(parent)?, above);
+            position = parent;
+        }
+        self.set(position, cell, key);
+        Ok(())
+    }
+
+    /// Puts a cell into the heap at `position` or below.
+    fn sink(&self, mut position: usize, cell: usize, key: u64) -> sys::Result<()> {
+        loop {
+            let children = CHILDREN * position + 1..(CHILDREN * position + 1 + CHILDREN).min(self.full);
+            let best =
+                children.map(|child| (child, self.key(child))).reduce(|a, b| if precedes(b.1, a.1) { b } else { a });
+            match best {
+                Some((child, below)) if precedes(below, key) => {
+                    self.set(position, self.cell(child)?, below);
+                    position = child;
+                }
+                _ => break,
+            }
+        }
+        if position < self.full {
+            self.set(position, cell, key);
+        }
+        Ok(())
+    }
+
+    /// Makes the index from the words; those of the ring become sorted ones on the way, one by one, so
+    /// that whoever still works on the ring finds out by the word that he wants to change.
+    fn rebuild(&mut self) -> sys::Result<()> {
+        let queue = self.queue;
+        let slots = queue.shape.slots;
+        let head = queue.region.u64(HEAD_AT).load(SeqCst);
+        let (mut full, mut free) = (0, 0);
+        let mut taken = Vec::new();
+        let mut next = queue.region.u64(NEXT_AT).load(Relaxed).max(head);
+        for cell in 0..slots {
+            let mut found = Word(queue.word(cell).load(SeqCst));
+            while !found.is_sorted() {
+                let ticket = found.turn().wrapping_mul(slots as u64).wrapping_add(cell as u64);
+                let sorted = found.sorted(ticket);
+                match queue.word(cell).compare_exchange(found.0, sorted.0, SeqCst, SeqCst) {
+                    Ok(_) => found = sorted,
+                    Err(other) => found = Word(other),
+                }
+            }
+            if found.is_held() && queue.region.is_dead(found.owner()) {
+                found = if found.state() == State::Reading {
+                    found.become_(State::Full, queue.priority(cell))
+                } else {
+                    found.freed()
+                };
+                queue.word(cell).store(found.0, SeqCst);
+            }
+            if found.state() != State::Free && compare(found.turn(), next) != std::cmp::Ordering::Less {
+                next = found.turn().wrapping_add(1);
+            }
+            match found.state() {
+                State::Full => {
+                    self.set(full, cell, key(found));
+                    full += 1;
+                }
+                State::Free => {
+                    free += 1;
+                    self.set_cell(slots - free, cell);
+                }
+                State::Writing | State::Reading => taken.push(cell),
+            }
+        }
+        for (position, &cell) in taken.iter().enumerate() {
+            self.set_cell(full + position, cell);
+        }
+        queue.region.u64(NEXT_AT).store(next, Relaxed);
+        (self.full, self.free) = (full, free);
+        for position in (0..full.div_ceil(CHILDREN)).rev() {
+            self.sink(position, self.cell(position)?, self.key(position))?;
+        }
+        Ok(())
+    }
+}

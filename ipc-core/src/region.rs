@@ -1,0 +1,91 @@
+//! A mapping that processes must agree on: a file in /dev/shm that begins with a [`header`], ends
+//! with a table of those who take part ([`owner`]), and has its engine's own bytes in between.
+//!
+//! Nothing read from it is trusted: an engine copies a number once, checks the copy, and keeps what
+//! never changes (sizes, offsets) in memory of its own.
+
+pub(crate) mod header;
+pub(crate) mod lock;
+pub(crate) mod owner;
+pub(crate) mod wait;
+
+use crate::sys::draft::Draft;
+use crate::sys::map::{Mapping, READ_WRITE};
+use crate::sys::{self, fd, fs};
+use header::{Header, Spoiled};
+use owner::Table;
+use std::ffi::CStr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+#[derive(Debug)]
+pub(crate) struct Region {
+    mapping: Mapping,
+    file: OwnedFd,
+    table: Table,
+    /// Tells this handle's participants from those of every other in this process.
+    id: u64,
+}
+
+impl Region {
+    /// Makes the file complete, then gives it its name: nobody ever sees it half made. What is the
+    /// engine's is zeroes.
+    pub fn create(path: &CStr, (mode, exact): (u32, bool), header: &Header) -> sys::Result<Region> {
+        let draft = Draft::file(path, mode)?;
+        if exact {
+            fd::set_mode(draft.fd(), mode)?;
+        }
+        fs::reserve(draft.fd(), header.reserved())?;
+        fs::set_size(draft.fd(), header.size())?;
+        let mapping = Mapping::new(Some(draft.fd()), header.size(), true, READ_WRITE)?;
+        header.write(&mapping);
+        let file = draft.publish(path)?;
+        Ok(Region::new(mapping, file, header))
+    }
+
+    /// Maps a file that exists, if it is what it should be.
+    pub fn open(file: OwnedFd, kind: u32) -> Result<(Region, Header), Spoiled> {
+        let stat = fs::stat(file.as_fd())?;
+        if !stat.is_file() || stat.size < header::SIZE {
+            return Err(Spoiled::new(format!("it is no unipc object: it has {} bytes", stat.size)));
+        }
+        let mapping = Mapping::new(Some(file.as_fd()), stat.size, true, READ_WRITE)?;
+        let header = Header::read(&mapping, kind)?;
+        Ok((Region::new(mapping, file, &header), header))
+    }
+
+    fn new(mapping: Mapping, file: OwnedFd, header: &Header) -> Region {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let id = COUNT.fetch_add(1, Ordering::Relaxed);
+        Region { mapping, file, table: Table::new(header.table_at()), id }
+    }
+
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+
+    #[inline]
+    pub fn u32(&self, offset: usize) -> &AtomicU32 {
+        self.mapping.u32(offset)
+    }
+
+    #[inline]
+    pub fn u64(&self, offset: usize) -> &AtomicU64 {
+        self.mapping.u64(offset)
+    }
+
+    #[inline]
+    pub fn write(&self, offset: usize, data: &[u8]) -> sys::Result<()> {
+        self.mapping.write(offset, data)
+    }
+
+    #[inline]
+    pub fn read(&self, offset: usize, buf: &mut [u8]) -> sys::Result<()> {
+        self.mapping.read(offset, buf)
+    }
+
+    /// The address of an offset that lies inside.
+    pub fn address(&self, offset: usize) -> *mut u8 {
+        self.mapping.u32(offset).as_ptr().cast()
+    }
+}

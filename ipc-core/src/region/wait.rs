@@ -1,0 +1,143 @@
+//! How threads of all processes sleep at a region, and are woken.
+//!
+//! One futex word serves both classes of sleepers, a bit each: set by who goes to sleep, taken back by
+//! who wakes. Its other bits are always 0, which makes it fit for a dying wish ([`Life::wish`]): whoever
+//! works on the region names it, and if death comes between publishing and waking, or between being
+//! woken and taking, the kernel wakes one sleeper in the dead one's place. That sleeper looks after
+//! everything: repairs, takes, and passes the wake on ([`sys::robust`]).
+//!
+//! [`Life::wish`]: crate::sys::robust::Life::wish
+
+use super::Region;
+use super::header::WAIT_AT;
+use super::owner::Participant;
+use crate::deadline::Deadline;
+use crate::error::Errno;
+use crate::sys::{self, clock, futex, kernel};
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::Duration;
+
+/// What a sleeper waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    Receivers = 0,
+    Senders = 1,
+}
+
+impl Class {
+    pub const BOTH: [Class; 2] = [Class::Receivers, Class::Senders];
+
+    pub fn bit(self) -> u32 {
+        1 << (31 - self as u32)
+    }
+}
+
+/// Set with a class's bit in a participant's page: sleeps in the class, but takes nothing.
+pub(crate) const WATCHES: u32 = 1;
+
+/// Where the kernel cannot wake in a dead one's place, nobody sleeps longer.
+const BLIND: Duration = Duration::from_millis(50);
+
+impl Region {
+    #[inline]
+    pub fn wait_word(&self) -> &AtomicU32 {
+        self.u32(WAIT_AT)
+    }
+
+    /// Announces that this thread is about to sleep; the value that it sleeps at. What it sleeps for has
+    /// to be looked at once more in between.
+    pub fn prepare(&self, me: &Participant, classes: u32, watches: u32) -> u32 {
+        self.set_waiting(me, classes | watches);
+        let value = self.wait_word().fetch_or(classes, SeqCst) | classes;
+        std::sync::atomic::fence(SeqCst);
+        value
+    }
+
+    pub fn finish(&self, me: &Participant) {
+        self.set_waiting(me, 0);
+    }
+
+    /// Sleeps until a wake, or the death of one of `owners`. EINTR, ETIMEDOUT.
+    pub fn sleep(
+        &self,
+        value: u32,
+        classes: u32,
+        owners: &[u32],
+        also: Option<(&AtomicU32, u32)>,
+        deadline: Deadline,
+    ) -> sys::Result<()> {
+        let mut end = deadline.end();
+        let mut blind = !kernel::wakes_for_the_dead();
+        let mut words = vec![(self.wait_word(), value)];
+        words.extend(also);
+        for &tag in owners {
+            match self.life_of(tag) {
+                Some(life) if words.len() < futex::WORDS_MAX => words.push(life),
+                Some(_) => blind = true,
+                None => return Ok(()), // it died just now
+            }
+        }
+        blind |= words.len() > 1 && !kernel::waits_for_any();
+        let shortened = blind && deadline.remaining().is_none_or(|remaining| remaining > BLIND);
+        if shortened {
+            end = Some((clock::MONOTONIC, clock::monotonic() + BLIND));
+        }
+        let slept = if words.len() > 1 && kernel::waits_for_any() {
+            futex::wait_any(&words, end)
+        } else {
+            futex::wait_shared(self.wait_word(), value, classes, end)
+        };
+        match slept {
+            Err(Errno::AGAIN) => Ok(()),
+            Err(Errno::TIMED_OUT) if shortened => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Wakes one of a class, if any sleeps. Whoever calls has published before, by an operation that is
+    /// sequentially consistent.
+    #[inline]
+    pub fn wake(&self, class: Class) {
+        if self.wait_word().load(SeqCst) & class.bit() != 0 {
+            self.wake_one(class);
+        }
+    }
+
+    #[cold]
+    fn wake_one(&self, class: Class) {
+        self.wait_word().fetch_and(!class.bit(), SeqCst);
+        futex::wake_shared(self.wait_word(), 1, class.bit());
+    }
+
+    /// Wakes one of a class that sleeps, this thread apart, to look at what changed.
+    pub fn wake_another(&self, me: &Participant, class: Class) {
+        if self.others_wait(me, |classes| classes & class.bit() != 0) {
+            self.wake_one(class);
+        }
+    }
+
+    /// Wakes everybody, to look at what changed.
+    pub fn wake_all(&self) {
+        self.wait_word().fetch_and(!(Class::Receivers.bit() | Class::Senders.bit()), SeqCst);
+        futex::wake_shared(self.wait_word(), i32::MAX, futex::ANY);
+    }
+
+    /// What a woken thread owes the others: who woke it took the bits back, and woke nobody else.
+    pub fn pass_on(&self, me: &Participant, available: impl Fn(Class) -> bool) {
+        for class in Class::BOTH {
+            if self.others_wait(me, |classes| classes & class.bit() != 0) {
+                self.wait_word().fetch_or(class.bit(), SeqCst);
+                std::sync::atomic::fence(SeqCst);
+                if available(class) {
+                    self.wake_one(class);
+                }
+            }
+        }
+    }
+
+    /// Whether a thread that would take a message sleeps, this one apart.
+    pub fn somebody_receives(&self, me: &Participant) -> bool {
+        self.others_wait(me, |classes| classes & Class::Receivers.bit() != 0 && classes & WATCHES == 0)
+    }
+}
