@@ -120,12 +120,8 @@ check: $(VENV)/ready $(BUILD)/wheel ## formatting and lints
 	$(VENV)/bin/mypy --strict bindings/python/tests examples/python
 	MYPYPATH=examples $(VENV)/bin/mypy --strict examples/*.py examples/demo/*.py tests/interop
 
-bench: lib wheel ## what a call costs over libc's own (docs/benchmarks.md)
-	$(CC) -O2 -Wall -Wextra -Iinclude -o $(BUILD)/overhead tests/bench/overhead.c \
-	    -L$(BUILD) -lunipc -Wl,-rpath,$(abspath $(BUILD)) -pthread -lrt
-	@$(BUILD)/overhead
-	@echo
-	@$(PYTHON) tests/bench/overhead.py
+bench: lib wheel ## the queue against other queues, and calls against libc's own (docs/benchmarks.md)
+	@tests/bench/run
 
 clean: ## remove what was built
 	rm -rf $(BUILD)
