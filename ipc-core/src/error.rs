@@ -89,6 +89,7 @@ impl Errno {
     pub(crate) const NO_MEMORY: Errno = Errno(libc::ENOMEM);
     pub(crate) const NO_SPACE: Errno = Errno(libc::ENOSPC);
     pub(crate) const BUSY: Errno = Errno(libc::EBUSY);
+    pub(crate) const FAULT: Errno = Errno(libc::EFAULT);
     pub(crate) const OUT_OF_RANGE: Errno = Errno(libc::ERANGE);
     pub(crate) const TOO_LONG: Errno = Errno(libc::EMSGSIZE);
     /// Not open for this direction.

@@ -687,7 +687,7 @@ impl Queue {
         let queue = self.shm("reserve in queue")?;
         let claim =
             queue.reserve(len, priority, deadline.into()).map_err(|errno| self.explain_send(errno, len, priority))?;
-        Reserved::new(queue, &self.name, claim, len)
+        Ok(Reserved::new(queue, &self.name, claim, len))
     }
 
     /// Takes the oldest message of the highest priority, to read it in place and then

@@ -9,7 +9,9 @@ pub(crate) mod lock;
 pub(crate) mod owner;
 pub(crate) mod wait;
 
+use crate::error::Errno;
 use crate::sys::draft::Draft;
+use crate::sys::fault::Guarded;
 use crate::sys::map::{Mapping, READ_WRITE};
 use crate::sys::{self, fd, fs};
 use header::{Header, Spoiled};
@@ -20,6 +22,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 #[derive(Debug)]
 pub(crate) struct Region {
+    /// Dropped before the mapping.
+    guard: Guarded,
     mapping: Mapping,
     file: OwnedFd,
     table: Table,
@@ -38,30 +42,51 @@ impl Region {
         fs::reserve(draft.fd(), header.reserved())?;
         fs::set_size(draft.fd(), header.size())?;
         let mapping = Mapping::new(Some(draft.fd()), header.size(), true, READ_WRITE)?;
+        let guard = Guarded::new(mapping.address(), mapping.len())?;
         header.write(&mapping);
         let file = draft.publish(path)?;
-        Ok(Region::new(mapping, file, header))
+        Ok(Region::new(mapping, guard, file, header))
     }
 
     /// Maps a file that exists, if it is what it should be.
     pub fn open(file: OwnedFd, kind: u32) -> Result<(Region, Header), Spoiled> {
         let stat = fs::stat(file.as_fd())?;
-        if !stat.is_file() || stat.size < header::SIZE {
+        if !stat.is_file() {
+            return Err(Spoiled::new("it is no unipc object: it is no file"));
+        }
+        if stat.size < header::SIZE {
             return Err(Spoiled::new(format!("it is no unipc object: it has {} bytes", stat.size)));
         }
-        let mapping = Mapping::new(Some(file.as_fd()), stat.size, true, READ_WRITE)?;
-        let header = Header::read(&mapping, kind)?;
-        Ok((Region::new(mapping, file, &header), header))
+        // The header first: how much to map is to be believed only then.
+        let header = {
+            let mapping = Mapping::new(Some(file.as_fd()), header::SIZE, true, READ_WRITE)?;
+            let guard = Guarded::new(mapping.address(), mapping.len())?;
+            let header = Header::read(&mapping, stat.size, kind)?;
+            if guard.is_lost() {
+                return Err(Errno::SPOILED.into());
+            }
+            drop(guard);
+            header
+        };
+        let mapping = Mapping::new(Some(file.as_fd()), header.size(), true, READ_WRITE)?;
+        let guard = Guarded::new(mapping.address(), mapping.len())?;
+        Ok((Region::new(mapping, guard, file, &header), header))
     }
 
-    fn new(mapping: Mapping, file: OwnedFd, header: &Header) -> Region {
+    fn new(mapping: Mapping, guard: Guarded, file: OwnedFd, header: &Header) -> Region {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let id = COUNT.fetch_add(1, Ordering::Relaxed);
-        Region { mapping, file, table: Table::new(header.table_at()), id }
+        Region { guard, mapping, file, table: Table::new(header.table_at()), id }
     }
 
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
+    }
+
+    /// Whether a peer has cut the file: then nothing that was read since is to be believed.
+    #[inline]
+    pub fn is_lost(&self) -> bool {
+        self.guard.is_lost()
     }
 
     #[inline]
@@ -87,5 +112,11 @@ impl Region {
     /// The address of an offset that lies inside.
     pub fn address(&self, offset: usize) -> *mut u8 {
         self.mapping.u32(offset).as_ptr().cast()
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        owner::leave(self.id);
     }
 }

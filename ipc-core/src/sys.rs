@@ -11,7 +11,6 @@ use crate::error::Errno;
 mod call;
 pub(crate) mod clock;
 pub(crate) mod draft;
-#[allow(dead_code)] // until queue/shm uses it
 pub(crate) mod fault;
 pub(crate) mod fd;
 pub(crate) mod fs;

@@ -157,8 +157,8 @@ impl Loan {
 }
 
 impl<'a> Reserved<'a> {
-    pub(super) fn new(queue: &'a shm::Queue, name: &'a Name, claim: Claim, len: usize) -> Result<Reserved<'a>> {
-        Reserved::resume(queue, name, Loan { claim, len })
+    pub(super) fn new(queue: &'a shm::Queue, name: &'a Name, claim: Claim, len: usize) -> Reserved<'a> {
+        Reserved { held: Held { queue, name, loan: Loan { claim, len }, ended: false } }
     }
 
     pub(super) fn resume(queue: &'a shm::Queue, name: &'a Name, loan: Loan) -> Result<Reserved<'a>> {
@@ -322,7 +322,7 @@ impl<'a> Borrowed<'a> {
                 return Err(errno.of("borrow from queue", name));
             }
         };
-        Borrowed::resume(queue, name, Loan { claim, len })
+        Ok(Borrowed { held: Held { queue, name, loan: Loan { claim, len }, ended: false } })
     }
 
     pub(super) fn resume(queue: &'a shm::Queue, name: &'a Name, loan: Loan) -> Result<Borrowed<'a>> {

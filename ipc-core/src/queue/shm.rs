@@ -20,14 +20,15 @@ use crate::region::Region;
 use crate::region::header::{ENGINE_AT, Header, SIZE, Spoiled};
 use crate::region::owner::Participant;
 use crate::region::wait::Class;
-use crate::sys::{self, fs, shm};
-use ring::Ring;
+use crate::sys::{self, fs, shm, thread};
+use ring::{Healed, Ring};
 use std::ffi::CString;
 use std::hint::spin_loop;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+use std::time::Duration;
 use watch::Watch;
 use word::{State, Word};
 
@@ -63,6 +64,16 @@ const DEFAULT_SIZE: usize = 8192;
 const SPINS_MAX: u32 = 800;
 /// Spinning that does not pay is cut down, but never below this: a peer that answers at once is noticed.
 const SPINS_MIN: u32 = SPINS_MAX / 32;
+
+/// So many tries later it looks at the clock.
+const LOOK_EVERY: u32 = 32;
+/// So often is tried at once what seemed worth it and was not, before it is slept over.
+const VAIN_MAX: u32 = 16;
+const A_WHILE: Duration = Duration::from_millis(20);
+
+/// Once sorted, who looks at the index takes its lines from who works on it: a longer pause lets the other
+/// side do several messages in a row.
+const PAUSE_MAX: u32 = 32;
 
 /// How many of what size, and where everything is: in memory of our own, computed from the two numbers
 /// and nothing else.
@@ -122,6 +133,8 @@ struct Inner {
     nonblocking: AtomicBool,
     /// Waits on this handle have ended for good.
     shut: AtomicBool,
+    /// How many threads wait on this handle, or are about to.
+    waiting: AtomicU32,
     /// 0 where there is one processor alone: spinning only keeps the peer from it.
     spins: u32,
 }
@@ -132,14 +145,14 @@ fn path(name: &Name) -> CString {
 
 impl Queue {
     fn new(region: Region, shape: Shape, access: Access, nonblocking: bool) -> Queue {
-        let alone = std::thread::available_parallelism().is_ok_and(|processors| processors.get() == 1);
         let inner = Inner {
             region,
             shape,
             access,
             nonblocking: AtomicBool::new(nonblocking),
             shut: AtomicBool::new(false),
-            spins: if alone { 0 } else { SPINS_MAX },
+            waiting: AtomicU32::new(0),
+            spins: if thread::processors() == 1 { 0 } else { SPINS_MAX },
         };
         Queue {
             inner: Arc::new(inner),
@@ -216,7 +229,7 @@ impl Queue {
                 inner.publish(me, claim, data.len(), priority).map(Some)
             }
             Ring::Blocked => Ok(None),
-            Ring::Sorted => inner.send_sorted(me, data, priority, deadline),
+            Ring::Sorted => inner.send_sorted(me, data, priority),
         });
         self.watch.note(&self.inner);
         sent
@@ -242,7 +255,7 @@ impl Queue {
                     Ok(Some((len?, claim.priority)))
                 }
                 Ring::Blocked => Ok(None),
-                Ring::Sorted => inner.receive_sorted(me, deadline, read),
+                Ring::Sorted => inner.receive_sorted(me, read),
             }
         });
         self.watch.note(&self.inner);
@@ -263,7 +276,7 @@ impl Queue {
             let claim = match inner.claim_to_send(me, priority) {
                 Ring::Claimed(claim) => claim,
                 Ring::Blocked => return Ok(None),
-                Ring::Sorted => match inner.claim_sorted(me, deadline)? {
+                Ring::Sorted => match inner.claim_sorted(me)? {
                     Some(claim) => claim,
                     None => return Ok(None),
                 },
@@ -291,7 +304,7 @@ impl Queue {
             let claim = match inner.claim_to_read(me) {
                 Ring::Claimed(claim) => claim,
                 Ring::Blocked => return Ok(None),
-                Ring::Sorted => match inner.take_sorted(me, deadline)? {
+                Ring::Sorted => match inner.take_sorted(me)? {
                     Some(claim) => claim,
                     None => return Ok(None),
                 },
@@ -321,7 +334,11 @@ impl Queue {
             return Err(Errno::INVALID);
         }
         let settled = self.inner.working(|inner, me| {
-            me.loans.set(me.loans.get().saturating_sub(1));
+            if claim.word.owner() == me.tag {
+                me.loans.set(me.loans.get().saturating_sub(1));
+            } else if !inner.region.is_ours(claim.word.owner()) {
+                return Err(Errno::INVALID); // of the parent of a child made by fork, say
+            }
             end(inner, me)
         });
         self.watch.note(&self.inner);
@@ -368,7 +385,7 @@ impl Queue {
         self.inner.nonblocking.store(on, Relaxed);
     }
 
-    /// Ends every wait on this handle, now and later.
+    /// Ends every wait on this handle, now and later; returns when nobody waits any more.
     pub fn shut_down(&self) {
         self.inner.shut_down();
     }
@@ -469,12 +486,12 @@ impl Inner {
     #[inline]
     fn working<T>(&self, work: impl FnOnce(&Inner, &Participant) -> sys::Result<T>) -> sys::Result<T> {
         self.region.taking_part(
-            |me| self.heal(me).map(drop),
+            |me| self.heal(me),
             |me| {
                 me.wish(Some(self.region.wait_word()));
                 let outcome = work(self, me);
                 me.wish(None);
-                outcome
+                if self.region.is_lost() { Err(Errno::SPOILED) } else { outcome }
             },
         )
     }
@@ -487,9 +504,10 @@ impl Inner {
         deadline: Deadline,
         mut attempt: impl FnMut(&Inner, &Participant) -> sys::Result<Option<T>>,
     ) -> sys::Result<T> {
-        self.working(|inner, me| match attempt(inner, me)? {
-            Some(served) => Ok(served),
-            None => inner.wait(me, class, deadline, || attempt(inner, me)),
+        self.working(|inner, me| match attempt(inner, me) {
+            Ok(Some(served)) => Ok(served),
+            Ok(None) | Err(Errno::AGAIN) => inner.wait(me, class, deadline, || attempt(inner, me)),
+            Err(errno) => Err(errno),
         })
     }
 
@@ -506,20 +524,20 @@ impl Inner {
             let again = if self.unblock(me, class, &mut Vec::new())? { attempt()? } else { None };
             return again.ok_or(Errno::AGAIN);
         }
-        if let Some(served) = self.spin(me, class, &mut attempt)? {
+        if let Some(served) = self.spin(me, class, deadline, &mut attempt)? {
             return Ok(served);
         }
-        let mut slept = false;
-        let outcome = self.sleep(me, class, deadline, attempt, &mut slept);
+        self.waiting.fetch_add(1, SeqCst);
+        let outcome = self.sleep(me, class, deadline, attempt);
         self.region.finish(me);
-        if slept {
-            self.pass_on(me);
-            // If this sleeper was to learn of a death, now another is.
-            let mut owners = Vec::new();
-            if self.unblock(me, class, &mut owners)? || !owners.is_empty() {
-                self.region.wake_another(me, class);
-            }
+        // Whoever prepared to sleep may have been taken for a sleeper, and woken in another's place.
+        self.pass_on(me);
+        let mut owners = Vec::new();
+        if self.unblock(me, class, &mut owners) != Ok(false) || !owners.is_empty() {
+            // If this thread was to learn of a death, now another is.
+            self.region.wake_another(me, class);
         }
+        self.waiting.fetch_sub(1, SeqCst);
         outcome
     }
 
@@ -529,31 +547,38 @@ impl Inner {
         class: Class,
         deadline: Deadline,
         mut attempt: impl FnMut() -> sys::Result<Option<T>>,
-        slept: &mut bool,
     ) -> sys::Result<T> {
         let mut owners = Vec::new();
+        let mut vain = 0;
         loop {
             let value = self.region.prepare(me, class.bit(), 0);
-            if let Some(served) = attempt()? {
-                return Ok(served);
-            }
+            let mut soon = deadline;
             owners.clear();
-            if self.unblock(me, class, &mut owners)? {
-                continue;
+            match attempt().and_then(|served| Ok((served, self.unblock(me, class, &mut owners)?))) {
+                Ok((Some(served), _)) => return Ok(served),
+                Ok((None, true)) if vain < VAIN_MAX => {
+                    vain += 1;
+                    continue;
+                }
+                // Somebody was stopped in the middle of something, or spoils the queue.
+                Ok((None, true)) | Err(Errno::AGAIN) => soon = deadline.earlier(Deadline::after(A_WHILE)),
+                Ok((None, false)) => {}
+                Err(errno) => return Err(errno),
             }
             if self.shut.load(SeqCst) {
                 return Err(Errno::SHUT_DOWN);
             }
-            if *slept {
-                // A wake that brought nothing may have been meant for somebody else.
-                self.heal(me)?;
-                self.pass_on(me);
+            if self.region.is_lost() {
+                return Err(Errno::SPOILED);
             }
-            let outcome = self.region.sleep(value, class.bit(), &owners, None, deadline);
-            *slept = true;
-            if let Err(errno) = outcome {
-                return attempt().transpose().unwrap_or(Err(errno));
+            match self.region.sleep(value, class.bit(), &owners, None, soon) {
+                Ok(()) => {}
+                Err(Errno::TIMED_OUT) if !deadline.has_passed() => {}
+                Err(errno) => return attempt().ok().flatten().ok_or(errno),
             }
+            // A wake that brings nothing may have been meant for somebody else.
+            let _ = self.heal(me);
+            self.pass_on(me);
         }
     }
 
@@ -562,15 +587,32 @@ impl Inner {
         &self,
         me: &Participant,
         class: Class,
+        deadline: Deadline,
         mut attempt: impl FnMut() -> sys::Result<Option<T>>,
     ) -> sys::Result<Option<T>> {
         let budget = &me.cursors.spin[class as usize];
         let spins = if budget.get() == 0 { self.spins } else { budget.get() };
-        for _ in 0..spins {
-            spin_loop();
-            if let Some(served) = attempt()? {
-                budget.set(self.spins);
-                return Ok(Some(served));
+        let mut pause = 1;
+        let mut left = spins;
+        while left > 0 {
+            for _ in 0..pause.min(left) {
+                spin_loop();
+            }
+            left = left.saturating_sub(pause);
+            match attempt() {
+                Ok(Some(served)) => {
+                    budget.set(self.spins);
+                    return Ok(Some(served));
+                }
+                Ok(None) => {}
+                Err(Errno::AGAIN) => break,
+                Err(errno) => return Err(errno),
+            }
+            if self.is_sorted() {
+                pause = (pause * 2).min(PAUSE_MAX);
+            }
+            if left % LOOK_EVERY == 0 && deadline.has_passed() {
+                break; // what is left of its time is not worth a sleep
             }
         }
         budget.set((spins / 2).max(SPINS_MIN).min(self.spins));
@@ -638,6 +680,7 @@ impl Inner {
     fn end(&self, me: &Participant, claim: Claim, to: State) -> sys::Result<()> {
         self.end_changed(me, claim, to, claim.priority)?;
         if to == State::Full {
+            // Others' cursors may be past it. Who finds it there without this looks at the head anew.
             self.region.u32(EPOCH_AT).fetch_add(1, SeqCst);
             self.published(me);
         } else {
@@ -677,35 +720,27 @@ impl Inner {
     /// Before this thread sleeps or gives up: repairs what keeps it from being served, or notes who may.
     /// True: another attempt is worth it.
     fn unblock(&self, me: &Participant, class: Class, owners: &mut Vec<u32>) -> sys::Result<bool> {
-        if self.is_sorted() {
-            return self.heal_sorted(me, owners);
+        if !self.is_sorted() {
+            let healed = match class {
+                Class::Receivers => self.heal_ring(me, owners),
+                Class::Senders => self.unblock_ring(me, owners),
+            };
+            if healed != Healed::Sorted {
+                return Ok(healed == Healed::Something);
+            }
         }
-        Ok(match class {
-            Class::Receivers => self.heal_ring(owners),
-            Class::Senders => self.unblock_ring(me, owners),
-        })
+        owners.clear();
+        self.heal_sorted(me, owners)
     }
 
     /// Frees all that the dead hold.
-    fn heal(&self, me: &Participant) -> sys::Result<bool> {
+    fn heal(&self, me: &Participant) -> sys::Result<()> {
         let mut owners = Vec::new();
-        let mut changed = false;
-        while !self.is_sorted() && self.heal_ring(&mut owners) {
-            changed = true;
-            if self.word_is_sorted() {
-                break;
-            }
-        }
-        if self.is_sorted() || self.word_is_sorted() {
+        if self.is_sorted() || self.heal_ring(me, &mut owners) == Healed::Sorted {
             owners.clear();
-            changed |= self.heal_sorted(me, &mut owners)?;
+            self.heal_sorted(me, &mut owners)?;
         }
-        Ok(changed)
-    }
-
-    /// Whether somebody has begun to sort the ring.
-    fn word_is_sorted(&self) -> bool {
-        Word(self.word(0).load(SeqCst)).is_sorted()
+        Ok(())
     }
 
     fn pass_on(&self, me: &Participant) {
@@ -723,7 +758,14 @@ impl Inner {
 
     fn shut_down(&self) {
         self.shut.store(true, SeqCst);
-        self.region.wake_all();
+        // One who looked just before may be about to sleep still, and others set the bits anew.
+        loop {
+            self.region.wake_all();
+            if self.waiting.load(SeqCst) == 0 {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 

@@ -118,7 +118,7 @@ impl Header {
 
     /// Copies what stands there, and refuses what this version cannot have written. The engine has still
     /// to compare `shape` with `body`, by [`Header::check`].
-    pub fn read(mapping: &Mapping, kind: u32) -> Result<Header, Spoiled> {
+    pub fn read(mapping: &Mapping, size: usize, kind: u32) -> Result<Header, Spoiled> {
         let mut magic = [0; MAGIC.len()];
         mapping.read(0, &mut magic)?;
         if magic != *MAGIC {
@@ -147,16 +147,14 @@ impl Header {
         let mut name = vec![0; (u32(NAME_LEN_AT) as usize).min(NAME_MAX)];
         mapping.read(NAME_AT, &mut name)?;
         let shape = [u64(SHAPE_AT), u64(SHAPE_AT + 8)];
-        let body = usize::try_from(u64(TABLE_AT)).unwrap_or(0).saturating_sub(SIZE);
-        let header = Header { kind, shape, body, name };
-        let size = mapping.len();
-        if size > PLACES * map::page()
-            && size - PLACES * map::page() == header.table_at()
-            && u64(SIZE_AT) == size as u64
-        {
-            return Ok(header);
+        // Compared with the file's size before anything is computed from it.
+        let table = size.checked_sub(PLACES * map::page()).filter(|&at| at >= SIZE && at % map::page() == 0);
+        match table {
+            Some(at) if u64(TABLE_AT) == at as u64 && u64(SIZE_AT) == size as u64 => {
+                Ok(Header { kind, shape, body: at - SIZE, name })
+            }
+            _ => Err(Spoiled::new(format!("its header says another size than its {size} bytes"))),
         }
-        Err(Spoiled::new(format!("its header says another size than its {size} bytes")))
     }
 
     /// Whether the engine's bytes are as many as its shape needs.

@@ -1,25 +1,29 @@
 //! A lock that outlives its holders.
 //!
-//! The word is 0, or the holder's tag and one, with a bit that says that somebody sleeps for it. A
-//! sleeper waits for the word or for the death of the holder, whichever comes first; who takes the lock
-//! from a dead one is told so, and makes good what it guards.
+//! The word is 0, or the holder's tag and one, with a bit that says that somebody sleeps for it. Who
+//! takes the lock from a dead one is told so, and makes good what it guards.
 
 use super::Region;
 use super::owner::Participant;
-use crate::deadline::Deadline;
 use crate::error::Errno;
-use crate::sys::{self, clock, futex, kernel};
+use crate::sys::{self, clock, futex};
 use std::hint::spin_loop;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 use std::time::Duration;
 
 const CONTENDED: u32 = 1 << 31;
-const SPINS: u32 = 200;
-/// A holder works for a microsecond; only one that was stopped takes longer, and who may not wait does
-/// not wait for that.
+/// How often who finds it taken looks again, and for how many pauses it looks away, as a power of two: to
+/// look takes the line from the holder, who had better do several messages in a row.
+const ROUNDS: u32 = 24;
+const LONGEST: u32 = 6;
+/// A holder works for a microsecond; only one that was stopped takes longer. Who waits longer than this is
+/// told so, and decides whether to go on.
 const PATIENCE: Duration = Duration::from_millis(20);
-const BLIND: Duration = Duration::from_millis(50);
+
+/// The wake that a holder owes can die with it, or with who was woken: nobody sleeps longer without looking
+/// again, and a holder's death is seen then.
+const SLICE: Duration = Duration::from_millis(2);
 
 /// How the lock was found.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,25 +34,27 @@ pub(crate) enum Found {
 }
 
 impl Region {
-    /// Takes the lock at `at`. EAGAIN, ETIMEDOUT, EINTR: not in time.
+    /// Takes the lock at `at`. EAGAIN: its holder was stopped. EINTR.
     #[inline]
-    pub fn lock(&self, at: usize, me: &Participant, deadline: Deadline) -> sys::Result<Found> {
+    pub fn lock(&self, at: usize, me: &Participant) -> sys::Result<Found> {
         let word = self.u32(at);
         if word.compare_exchange(0, me.tag + 1, SeqCst, Relaxed).is_ok() {
             return Ok(Found::Free);
         }
-        self.lock_contended(word, me, deadline)
+        self.lock_contended(word, me)
     }
 
     #[cold]
-    fn lock_contended(&self, word: &AtomicU32, me: &Participant, deadline: Deadline) -> sys::Result<Found> {
-        for _ in 0..SPINS {
-            spin_loop();
+    fn lock_contended(&self, word: &AtomicU32, me: &Participant) -> sys::Result<Found> {
+        for round in 0..ROUNDS {
+            for _ in 0..1 << round.min(LONGEST) {
+                spin_loop();
+            }
             if word.load(Relaxed) == 0 && word.compare_exchange(0, me.tag + 1, SeqCst, Relaxed).is_ok() {
                 return Ok(Found::Free);
             }
         }
-        let until = if deadline.is_now() { Deadline::after(PATIENCE) } else { deadline };
+        let end = clock::monotonic() + PATIENCE;
         let mine = (me.tag + 1) | CONTENDED; // others may sleep for it too
         loop {
             let found = word.load(Acquire);
@@ -59,25 +65,23 @@ impl Region {
                 continue;
             }
             let holder = (found & !CONTENDED) - 1;
-            let Some(life) = self.life_of(holder) else {
+            if holder == me.tag {
+                return Err(Errno::SPOILED); // nobody takes it twice
+            }
+            if self.is_dead(holder) {
                 if word.compare_exchange(found, mine, SeqCst, Relaxed).is_ok() {
                     return Ok(Found::Abandoned);
                 }
                 continue;
-            };
+            }
             if word.compare_exchange(found, found | CONTENDED, SeqCst, Relaxed).is_err() {
                 continue;
             }
-            let slept = if kernel::waits_for_any() {
-                futex::wait_any(&[(word, found | CONTENDED), life], until.end())
-            } else {
-                let end = clock::monotonic() + BLIND;
-                futex::wait_shared(word, found | CONTENDED, futex::ANY, Some((clock::MONOTONIC, end)))
-            };
-            match slept {
-                Err(Errno::TIMED_OUT) if deadline.is_now() => return Err(Errno::AGAIN),
-                Err(Errno::TIMED_OUT) if !deadline.has_passed() => {}
-                Ok(()) | Err(Errno::AGAIN) => {}
+            let slice = (clock::monotonic() + SLICE).min(end);
+            match futex::wait_shared(word, found | CONTENDED, futex::ANY, Some((clock::MONOTONIC, slice))) {
+                Err(Errno::TIMED_OUT) if slice == end => return Err(Errno::AGAIN),
+                Ok(()) | Err(Errno::AGAIN | Errno::TIMED_OUT) => {}
+                Err(Errno::FAULT) => return Err(Errno::SPOILED), // the file was cut
                 Err(errno) => return Err(errno),
             }
         }

@@ -10,7 +10,7 @@ use super::header::{self, HIGHEST_AT, PLACES, place};
 use crate::error::Errno;
 use crate::sys::map;
 use crate::sys::robust::{self, Life};
-use crate::sys::{self, fs};
+use crate::sys::{self, fault, fs, futex};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -40,6 +40,15 @@ impl Table {
     pub fn new(at: usize) -> Table {
         Table { at, backed: [const { AtomicU64::new(0) }; PLACES / 64], alive: Arc::new(()) }
     }
+}
+
+/// Whether the bearer of a tag lives.
+pub(crate) enum State<'a> {
+    /// With the word that the kernel marks, and its value.
+    Alive(&'a AtomicU32, u32),
+    Dead,
+    /// Its page cannot be looked at now; who is not known to be dead is left in peace.
+    Unknown,
 }
 
 /// One thread's part in one region.
@@ -77,14 +86,15 @@ pub(crate) struct Cursor {
 }
 
 thread_local! {
-    static OWN: Own = const { Own { recent: [const { Cell::new(None) }; RECENT], all: RefCell::new(None) } };
+    static OWN: Own = const { Own { recent: [const { RefCell::new(None) }; RECENT], all: RefCell::new(None) } };
 }
 
 const RECENT: usize = 8;
 
 /// The regions that this thread takes part in.
 struct Own {
-    recent: [Cell<Option<Rc<Participant>>>; RECENT],
+    /// The last one used of those whose number ends in the same bits.
+    recent: [RefCell<Option<Rc<Participant>>>; RECENT],
     all: RefCell<Option<HashMap<u64, Rc<Participant>>>>,
 }
 
@@ -113,10 +123,30 @@ impl Participant {
 impl Drop for Participant {
     fn drop(&mut self) {
         // In a child made by fork the place is the parent's.
-        if self.life.is_listed() {
+        if !self.life.is_listed() {
+            return;
+        }
+        if self.loans.get() == 0 {
             self.life.word().store(0, Release);
+        } else {
+            // What it still holds goes back, as if it had died: who sleeps for that is to learn of it.
+            self.life.word().fetch_or(robust::DEAD, SeqCst);
+            futex::wake_shared(self.life.word(), i32::MAX, futex::ANY);
         }
     }
+}
+
+/// A handle is being closed: this thread's part in its region is over. That of another thread is when it
+/// comes to another region, or ends.
+pub(super) fn leave(region: u64) {
+    let _ = OWN.try_with(|own| {
+        if let Ok(mut recent) = own.recent[region as usize % RECENT].try_borrow_mut() {
+            let _ = recent.take_if(|me| me.region == region);
+        }
+        if let Ok(mut all) = own.all.try_borrow_mut() {
+            all.as_mut().map(|all| all.remove(&region));
+        }
+    });
 }
 
 impl Region {
@@ -128,15 +158,21 @@ impl Region {
         work: impl FnOnce(&Participant) -> sys::Result<R>,
     ) -> sys::Result<R> {
         let slot = self.id as usize % RECENT;
-        let recent = OWN.try_with(|own| own.recent[slot].take()).ok().flatten();
-        let me = match recent {
-            Some(me) if me.fits(self) => me,
-            _ => self.enter(&heal)?,
-        };
-        let outcome = work(&me);
-        // A thread that is ending gives its place back at once.
-        let _ = OWN.try_with(|own| own.recent[slot].set(Some(me)));
-        outcome
+        let mut work = Some(work);
+        let done = OWN.try_with(|own| match own.recent[slot].try_borrow().as_deref() {
+            Ok(Some(me)) if me.fits(self) => work.take().map(|work| work(me)),
+            _ => None,
+        });
+        match (done, work) {
+            (Ok(Some(outcome)), _) => outcome,
+            (_, Some(work)) => {
+                let me = self.enter(&heal)?;
+                let _ =
+                    OWN.try_with(|own| own.recent[slot].try_borrow_mut().map(|mut recent| recent.replace(me.clone())));
+                work(&me) // a thread that is ending gives its place back at once
+            }
+            (_, None) => unreachable!("work was done, and its outcome came back"),
+        }
     }
 
     #[cold]
@@ -173,7 +209,7 @@ impl Region {
     fn back(&self, place: usize) -> sys::Result<()> {
         let (word, bit) = (&self.table.backed[place / 64], 1 << (place % 64));
         if word.load(Relaxed) & bit == 0 {
-            fs::allocate(self.fd(), self.page_of(place), map::page())?;
+            fs::back(self.fd(), self.page_of(place), map::page())?;
             word.fetch_or(bit, Relaxed);
         }
         Ok(())
@@ -211,6 +247,7 @@ impl Region {
         died: bool,
         heal: &dyn Fn(&Participant) -> sys::Result<()>,
     ) -> sys::Result<Participant> {
+        fault::unblock()?;
         let page = self.page_of(place);
         self.u32(page + place::WAITING).store(0, SeqCst);
         self.u32(page + place::GENERATION).fetch_add(1, SeqCst);
@@ -226,22 +263,34 @@ impl Region {
             cursors: Cursors::default(),
         };
         if died {
-            heal(&me)?;
+            // Whoever meets what is left of it heals it too, should this not come to its end.
+            let _ = heal(&me);
         }
         Ok(me)
     }
 
-    /// The word of the thread that bears `tag`, and its value, while the thread lives.
-    pub fn life_of(&self, tag: u32) -> Option<(&AtomicU32, u32)> {
+    /// What is known of the thread that bears `tag`.
+    pub fn state_of(&self, tag: u32) -> State<'_> {
         let place = tag as usize % PLACES;
-        self.back(place).ok()?;
+        if self.back(place).is_err() {
+            return State::Unknown;
+        }
         let word = self.word_of(place);
         let value = word.load(SeqCst);
-        (value != 0 && !robust::is_marked_dead(value) && self.tag(place) == tag).then_some((word, value))
+        if value == 0 || robust::is_marked_dead(value) || self.tag(place) != tag {
+            return State::Dead;
+        }
+        State::Alive(word, value)
+    }
+
+    /// Whether the bearer of `tag` is a thread of this process.
+    pub fn is_ours(&self, tag: u32) -> bool {
+        let page = self.page_of(tag as usize % PLACES);
+        self.back(tag as usize % PLACES).is_ok() && self.u32(page + place::PROCESS).load(Relaxed) == std::process::id()
     }
 
     pub fn is_dead(&self, tag: u32) -> bool {
-        self.life_of(tag).is_none()
+        matches!(self.state_of(tag), State::Dead)
     }
 
     /// Notes which classes this thread sleeps in.
@@ -255,7 +304,7 @@ impl Region {
         (0..highest).filter(|&place| place != me.place).any(|place| {
             self.back(place).is_ok()
                 && counts(self.u32(self.page_of(place) + place::WAITING).load(SeqCst))
-                && self.life_of(self.tag(place)).is_some()
+                && !self.is_dead(self.tag(place))
         })
     }
 }

@@ -10,7 +10,7 @@
 
 use super::Region;
 use super::header::WAIT_AT;
-use super::owner::Participant;
+use super::owner::{Participant, State};
 use crate::deadline::Deadline;
 use crate::error::Errno;
 use crate::sys::{self, clock, futex, kernel};
@@ -72,10 +72,10 @@ impl Region {
         let mut words = vec![(self.wait_word(), value)];
         words.extend(also);
         for &tag in owners {
-            match self.life_of(tag) {
-                Some(life) if words.len() < futex::WORDS_MAX => words.push(life),
-                Some(_) => blind = true,
-                None => return Ok(()), // it died just now
+            match self.state_of(tag) {
+                State::Alive(life, value) if words.len() < futex::WORDS_MAX => words.push((life, value)),
+                State::Alive(..) | State::Unknown => blind = true,
+                State::Dead => return Ok(()), // just now
             }
         }
         blind |= words.len() > 1 && !kernel::waits_for_any();
@@ -91,6 +91,7 @@ impl Region {
         match slept {
             Err(Errno::AGAIN) => Ok(()),
             Err(Errno::TIMED_OUT) if shortened => Ok(()),
+            Err(Errno::FAULT) => Err(Errno::SPOILED), // the file was cut
             done => done,
         }
     }

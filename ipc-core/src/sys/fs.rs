@@ -133,8 +133,23 @@ pub fn reserve(fd: BorrowedFd<'_>, size: usize) -> Result<()> {
     Ok(())
 }
 
-/// Reserves `len` bytes at `offset`, in one piece or not at all.
-pub fn allocate(fd: BorrowedFd<'_>, offset: usize, len: usize) -> Result<()> {
+/// Reserves `len` bytes at `offset` of a file that is long enough, and does not make it longer if it is
+/// not. A signal that is pending does not stop it for long.
+pub fn back(fd: BorrowedFd<'_>, offset: usize, len: usize) -> Result<()> {
+    let bytes = |number| libc::off_t::try_from(number).map_err(|_| Errno(libc::EFBIG));
+    let (offset, len) = (bytes(offset)?, bytes(len)?);
+    for _ in 0..100 {
+        // SAFETY: no memory is involved.
+        let done = unsafe { libc::fallocate(fd.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, offset, len) };
+        match check(done.into()) {
+            Err(Errno(libc::EINTR)) => {}
+            done => return done.map(drop),
+        }
+    }
+    Err(Errno(libc::EINTR))
+}
+
+fn allocate(fd: BorrowedFd<'_>, offset: usize, len: usize) -> Result<()> {
     let bytes = |number| libc::off_t::try_from(number).map_err(|_| Errno(libc::EFBIG));
     // SAFETY: no memory is involved.
     match unsafe { libc::posix_fallocate(fd.as_raw_fd(), bytes(offset)?, bytes(len)?) } {

@@ -7,6 +7,7 @@
 //! private page, the word at the end of the one and its link at the beginning of the other. No peer
 //! can reach a pointer that this process follows.
 
+use super::fault::Guarded;
 use super::map::Mapping;
 use super::{Result, check, syscall};
 use crate::error::Errno;
@@ -24,9 +25,11 @@ pub fn alive_word() -> u32 {
     super::thread::id() & libc::FUTEX_TID_MASK | libc::FUTEX_WAITERS
 }
 
-/// What the kernel makes of the word when its thread dies.
+/// What the kernel sets in the word when its thread dies.
+pub const DEAD: u32 = libc::FUTEX_OWNER_DIED;
+
 pub fn is_marked_dead(word: u32) -> bool {
-    word & libc::FUTEX_OWNER_DIED != 0
+    word & DEAD != 0
 }
 
 /// The kernel's `struct robust_list_head`, which glibc registers for every thread. The field before
@@ -56,6 +59,8 @@ pub struct Life {
     pages: NonNull<u8>,
     page: usize,
     head: NonNull<Head>,
+    /// Of the first page; gone before the pages are.
+    guard: Option<Guarded>,
 }
 
 impl Life {
@@ -74,7 +79,7 @@ impl Life {
             return Err(Errno::last());
         }
         let pages = NonNull::new(pages.cast::<u8>()).ok_or(Errno(libc::ENOMEM))?;
-        let life = Life { pages, page, head };
+        let mut life = Life { pages, page, head, guard: None };
         // SAFETY: the second of our two pages; a child made by fork finds zeroes there.
         check(unsafe { libc::madvise(life.link_address().as_ptr().cast(), page, libc::MADV_WIPEONFORK) }.into())?;
         let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
@@ -82,6 +87,7 @@ impl Life {
         if unsafe { libc::mremap(shared.as_ptr().cast(), 0, page, flags, pages.as_ptr()) } == libc::MAP_FAILED {
             return Err(Errno::last());
         }
+        life.guard = Some(Guarded::new(pages, page)?);
         life.link_in();
         Ok(life)
     }
@@ -128,16 +134,19 @@ impl Life {
         ptr::from_ref(&self.link().next).expose_provenance()
     }
 
-    // Both as glibc does for its mutexes (ENQUEUE_MUTEX and DEQUEUE_MUTEX in nptl).
+    // Both as glibc does for its mutexes (ENQUEUE_MUTEX and DEQUEUE_MUTEX in nptl), but behind them: the
+    // kernel gives up a list at the first word that is gone, and a peer can cut our file.
     fn link_in(&self) {
-        let (link, head) = (self.link(), self.head());
-        let first = head.next.get();
-        link.next.set(first);
-        link.previous.set(self.head.as_ptr().expose_provenance());
-        // SAFETY: the first of this thread's list, which may be the head itself.
-        unsafe { Life::link_at(first) }.previous.set(self.next_address());
+        let (link, head) = (self.link(), self.head.as_ptr().expose_provenance());
+        // SAFETY: the link that the head is the `next` of: glibc's `robust_prev` stands before it.
+        let closing = unsafe { Life::link_at(head) };
+        // SAFETY: the last of this thread's list, which may be the head itself.
+        let last = unsafe { Life::link_at(closing.previous.get()) };
+        link.next.set(head);
+        link.previous.set(closing.previous.get());
+        closing.previous.set(self.next_address());
         compiler_fence(Ordering::SeqCst); // the kernel may walk the list after any instruction
-        head.next.set(self.next_address());
+        last.next.set(self.next_address());
         compiler_fence(Ordering::SeqCst);
         link.listed.set(1);
     }
@@ -169,6 +178,7 @@ impl Drop for Life {
         if self.is_listed() {
             self.link_out();
         }
+        self.guard = None;
         // SAFETY: our two pages, which nobody uses any more.
         unsafe { libc::munmap(self.pages.as_ptr().cast(), 2 * self.page) };
     }

@@ -14,6 +14,12 @@ pub fn id() -> u32 {
     unsafe { syscall!(SYS_gettid) }.unwrap_or(0) as u32
 }
 
+/// How many processors there are, whichever of them this thread may use: its peers may use others.
+pub fn processors() -> usize {
+    // SAFETY: sysconf only reads.
+    unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) }.max(1) as usize
+}
+
 /// While it lives, this thread is not cancelled: for what libc alone can do, by a cancellation point.
 pub struct NoCancel(libc::c_int);
 

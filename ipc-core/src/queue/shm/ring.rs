@@ -8,7 +8,7 @@
 //! A cell that somebody holds stops nobody: receivers walk past it, and senders that come round to it
 //! give it a later turn and walk past it too, at the price of one message of capacity meanwhile.
 
-use super::word::{State, Word, compare};
+use super::word::{State, TURN, Word, compare};
 use super::{Claim, EPOCH_AT, HEAD_AT, Inner, TAIL_AT};
 use crate::region::owner::{Cursor, Participant};
 use crate::region::wait::Class;
@@ -24,8 +24,24 @@ pub(super) enum Ring {
     Sorted,
 }
 
+/// What looking after the dead came to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Healed {
+    Nothing,
+    /// Another attempt may be served now.
+    Something,
+    /// It is a ring no more, or is being sorted: the index is to be looked after.
+    Sorted,
+}
+
 /// The hints are written this often.
 const HINT_EVERY: u64 = 8;
+/// More tickets than there will ever be; a hint that was spoiled is no larger, so that adding to it is safe.
+const TICKET: u64 = (1 << 62) - 1;
+/// How far behind a cell's lap a ticket can be that is not over.
+const LAPS: usize = 2;
+/// How often a receiver whom others forestall tries again before it looks at its deadline.
+const TRIES: usize = 64;
 
 impl Cursor {
     #[inline]
@@ -41,9 +57,20 @@ impl Cursor {
     }
 
     fn jump(&self, ticket: u64, slots: usize) {
+        let ticket = ticket & TICKET;
         self.ticket.set(ticket);
         self.lap.set(ticket / slots as u64);
         self.index.set((ticket % slots as u64) as usize);
+    }
+
+    /// Spares laps that are over: what is held of a lap is moved to the next when a sender comes round, so
+    /// nothing is left two laps behind a cell.
+    fn catch_up(&self, found: Word, slots: usize) {
+        let ahead = found.turn().wrapping_sub(self.lap.get()) & TURN;
+        if ahead > LAPS as u64 {
+            let lap = self.lap.get() + ahead - LAPS as u64;
+            self.jump(lap.wrapping_mul(slots as u64).wrapping_add(self.index.get() as u64), slots);
+        }
     }
 
     fn copy(&self) -> Cursor {
@@ -69,9 +96,10 @@ impl Inner {
     /// Looks at a cell again, and sets the cursor to what it says: the hint was wrong, or messages came
     /// back.
     fn correct(&self, cursor: &Cursor, word: Word) {
-        let behind = cursor.lap.get().wrapping_sub(word.turn()) & super::word::TURN;
+        let behind = cursor.lap.get().wrapping_sub(word.turn()) & TURN;
         let lap = cursor.lap.get().saturating_sub(behind);
-        cursor.jump(lap * self.shape.slots as u64 + cursor.index.get() as u64, self.shape.slots);
+        cursor
+            .jump(lap.wrapping_mul(self.shape.slots as u64).wrapping_add(cursor.index.get() as u64), self.shape.slots);
     }
 
     /// Takes a cell to write to.
@@ -110,7 +138,7 @@ impl Inner {
     pub(super) fn claim_to_read(&self, me: &Participant) -> Ring {
         self.follow(me);
         let (cursor, slots) = (&me.cursors.receive, self.shape.slots);
-        for _ in 0..4 * slots + 64 {
+        for _ in 0..TRIES {
             let found = Word(self.word(cursor.index.get()).load(Acquire));
             // The usual case: the next one is there.
             if found.state() == State::Full && !found.is_sorted() && cursor.compare(found) == Equal {
@@ -157,7 +185,7 @@ impl Inner {
         let (own, slots) = (&me.cursors.receive, self.shape.slots);
         let at = own.copy();
         let mut passed_a_writer = false;
-        for _ in 0..=slots {
+        for _ in 0..=(LAPS + 1) * slots {
             let found = Word(self.word(at.index.get()).load(Acquire));
             if found.is_sorted() {
                 return Some(Ring::Sorted);
@@ -185,7 +213,7 @@ impl Inner {
                     }
                     passed_a_writer |= found.state() == State::Writing;
                 }
-                (Greater, _) => {} // consumed
+                (Greater, _) => at.catch_up(found, slots), // consumed
                 (Less, State::Free | State::Full) => {
                     self.correct(&at, found);
                     own.set(&at);
@@ -255,16 +283,25 @@ impl Inner {
     fn window(&self) -> impl Iterator<Item = (usize, Word)> {
         let at = Cursor::default();
         at.jump(self.region.u64(HEAD_AT).load(SeqCst), self.shape.slots);
-        let mut left = self.shape.slots;
+        let mut left = (LAPS + 1) * self.shape.slots;
         std::iter::from_fn(move || {
-            left = left.checked_sub(1)?;
-            let index = at.index.get();
-            let found = Word(self.word(index).load(SeqCst));
-            if found.state() == State::Free && at.compare(found) != Greater {
-                return None;
+            loop {
+                left = left.checked_sub(1)?;
+                let index = at.index.get();
+                let found = Word(self.word(index).load(SeqCst));
+                match at.compare(found) {
+                    _ if found.is_sorted() => {}
+                    Greater => {
+                        at.catch_up(found, self.shape.slots);
+                        at.advance(self.shape.slots);
+                        continue;
+                    }
+                    Equal if found.state() != State::Free => {}
+                    Equal | Less => return None, // not given out yet
+                }
+                at.advance(self.shape.slots);
+                return Some((index, found));
             }
-            at.advance(self.shape.slots);
-            Some((index, found))
         })
     }
 
@@ -276,49 +313,55 @@ impl Inner {
     pub(super) fn repair(&self, index: usize, found: Word) {
         let back = found.state() == State::Reading;
         let fixed = if back { found.become_(State::Full, self.priority(index)) } else { found.freed() };
-        let done = self.word(index).compare_exchange(found.0, fixed.0, SeqCst, Relaxed);
-        if done.is_ok() && back {
+        if back {
+            // First: who follows the new epoch meets the dead one's cell, should death come in between.
             self.region.u32(EPOCH_AT).fetch_add(1, SeqCst);
         }
+        let _ = self.word(index).compare_exchange(found.0, fixed.0, SeqCst, Relaxed);
     }
 
-    /// Repairs what the dead hold, and notes who of the living holds something. True: something changed.
-    pub(super) fn heal_ring(&self, owners: &mut Vec<u32>) -> bool {
-        let mut changed = false;
+    /// Repairs what the dead hold, and notes who of the living holds something. A message that is there
+    /// came just now, or came back without everybody's knowing: then this thread begins anew at the head.
+    pub(super) fn heal_ring(&self, me: &Participant, owners: &mut Vec<u32>) -> Healed {
+        let mut healed = Healed::Nothing;
         for (index, found) in self.window() {
             if found.is_sorted() {
-                return true;
+                return Healed::Sorted;
+            }
+            if found.state() == State::Full {
+                me.cursors.epoch.set(self.region.u32(EPOCH_AT).load(SeqCst).wrapping_sub(1));
+                healed = Healed::Something;
             }
             if !found.is_held() || owners.contains(&found.owner()) {
                 continue;
             }
             if self.region.is_dead(found.owner()) {
                 self.repair(index, found);
-                changed = true;
+                healed = Healed::Something;
             } else {
                 owners.push(found.owner());
             }
         }
-        changed
+        healed
     }
 
     /// For a sender that came round to a cell which is held: repairs it, or goes past it if there is room
-    /// behind it. True: something changed. Else notes whom it waits for.
-    pub(super) fn unblock_ring(&self, me: &Participant, owners: &mut Vec<u32>) -> bool {
+    /// behind it. Else notes whom it waits for.
+    pub(super) fn unblock_ring(&self, me: &Participant, owners: &mut Vec<u32>) -> Healed {
         let (own, slots) = (&me.cursors.send, self.shape.slots);
         let at = own.copy();
         let mut held = Vec::new();
         for _ in 0..slots {
             let found = Word(self.word(at.index.get()).load(SeqCst));
             if found.is_sorted() {
-                return true;
+                return Healed::Sorted;
             }
             match (at.compare(found), found.state()) {
                 (Equal | Less, State::Free) => break,
-                (Less, State::Full) => return false, // and so is everything behind it
+                (Less, State::Full) => return Healed::Nothing, // and so is everything behind it
                 (Less, State::Writing | State::Reading) if self.region.is_dead(found.owner()) => {
                     self.repair(at.index.get(), found);
-                    return true;
+                    return Healed::Something;
                 }
                 (Less, State::Writing | State::Reading) => {
                     held.push((at.index.get(), found));
@@ -331,12 +374,12 @@ impl Inner {
             at.advance(slots);
         }
         if held.len() == slots {
-            return false; // all are held: there is no room to go past to
+            return Healed::Nothing; // all are held: there is no room to go past to
         }
         for &(index, found) in &held {
             let _ = self.word(index).compare_exchange(found.0, found.bumped().0, SeqCst, Relaxed);
         }
-        true
+        Healed::Something
     }
 
     /// Whether somebody of this class would be served.

@@ -11,12 +11,12 @@
 
 use super::word::{State, TURN_BITS, Word, compare};
 use super::{Claim, FREE_AT, FULL_AT, HEAD_AT, Inner, LOCK_AT, MODE_AT, NEXT_AT, SORTED_MODE};
-use crate::deadline::Deadline;
 use crate::error::Errno;
 use crate::region::lock::Found;
 use crate::region::owner::Participant;
 use crate::region::wait::Class;
 use crate::sys;
+use std::cell::Cell;
 use std::cmp::Ordering::Greater;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 
@@ -30,11 +30,14 @@ struct Index<'a> {
     queue: &'a Inner,
     full: usize,
     free: usize,
+    /// It has a number that cannot be: whoever has the lock next makes it anew.
+    spoiled: Cell<bool>,
 }
 
 impl Drop for Index<'_> {
     fn drop(&mut self) {
-        self.queue.region.u32(FULL_AT).store(self.full as u32, Relaxed);
+        let full = if self.spoiled.get() { u32::MAX } else { self.full as u32 };
+        self.queue.region.u32(FULL_AT).store(full, Relaxed);
         self.queue.region.u32(FREE_AT).store(self.free as u32, Relaxed);
         self.queue.region.unlock(LOCK_AT);
     }
@@ -51,10 +54,10 @@ fn key(word: Word) -> u64 {
 }
 
 impl Inner {
-    fn index(&self, me: &Participant, deadline: Deadline) -> sys::Result<Index<'_>> {
-        let found = self.region.lock(LOCK_AT, me, deadline)?;
+    fn index(&self, me: &Participant) -> sys::Result<Index<'_>> {
+        let found = self.region.lock(LOCK_AT, me)?;
         let count = |at| self.region.u32(at).load(Relaxed) as usize;
-        let mut index = Index { queue: self, full: count(FULL_AT), free: count(FREE_AT) };
+        let mut index = Index { queue: self, full: count(FULL_AT), free: count(FREE_AT), spoiled: Cell::new(false) };
         let slots = self.shape.slots;
         let sane = index.full <= slots && index.free <= slots - index.full;
         if found == Found::Abandoned || !sane || self.region.u32(MODE_AT).load(SeqCst) != SORTED_MODE {
@@ -67,22 +70,16 @@ impl Inner {
     }
 
     /// `None`: full.
-    pub(super) fn send_sorted(
-        &self,
-        me: &Participant,
-        data: &[u8],
-        priority: u32,
-        deadline: Deadline,
-    ) -> sys::Result<Option<()>> {
+    pub(super) fn send_sorted(&self, me: &Participant, data: &[u8], priority: u32) -> sys::Result<Option<()>> {
         if self.knows_none(FREE_AT) {
             return Ok(None);
         }
         if data.len() > FEW {
-            let Some(claim) = self.claim_sorted(me, deadline)? else { return Ok(None) };
+            let Some(claim) = self.claim_sorted(me)? else { return Ok(None) };
             self.fill(claim.index, data)?;
             return self.publish(me, claim, data.len(), priority).map(Some);
         }
-        let mut index = self.index(me, deadline)?;
+        let mut index = self.index(me)?;
         let Some(position) = index.take_free() else { return Ok(None) };
         let cell = index.cell(position)?;
         self.fill(cell, data)?;
@@ -98,19 +95,18 @@ impl Inner {
     pub(super) fn receive_sorted<T>(
         &self,
         me: &Participant,
-        deadline: Deadline,
         read: impl FnOnce(usize) -> sys::Result<T>,
     ) -> sys::Result<Option<(T, u32)>> {
         if self.knows_none(FULL_AT) {
             return Ok(None);
         }
         if self.shape.message_size > FEW {
-            let Some(claim) = self.take_sorted(me, deadline)? else { return Ok(None) };
+            let Some(claim) = self.take_sorted(me)? else { return Ok(None) };
             let outcome = read(claim.index);
             self.consume(me, claim)?;
             return outcome.map(|value| Some((value, claim.priority)));
         }
-        let mut index = self.index(me, deadline)?;
+        let mut index = self.index(me)?;
         let Some((cell, position)) = index.take_first()? else { return Ok(None) };
         let found = Word(self.word(cell).load(Relaxed));
         let outcome = read(cell);
@@ -122,11 +118,11 @@ impl Inner {
     }
 
     /// Takes a cell to write to. `None`: full.
-    pub(super) fn claim_sorted(&self, me: &Participant, deadline: Deadline) -> sys::Result<Option<Claim>> {
+    pub(super) fn claim_sorted(&self, me: &Participant) -> sys::Result<Option<Claim>> {
         if self.knows_none(FREE_AT) {
             return Ok(None);
         }
-        let mut index = self.index(me, deadline)?;
+        let mut index = self.index(me)?;
         let Some(position) = index.take_free() else { return Ok(None) };
         let cell = index.cell(position)?;
         let mine = Word(self.word(cell).load(Relaxed)).become_(State::Writing, me.tag);
@@ -135,11 +131,11 @@ impl Inner {
     }
 
     /// Takes the first message, to read it. `None`: empty.
-    pub(super) fn take_sorted(&self, me: &Participant, deadline: Deadline) -> sys::Result<Option<Claim>> {
+    pub(super) fn take_sorted(&self, me: &Participant) -> sys::Result<Option<Claim>> {
         if self.knows_none(FULL_AT) {
             return Ok(None);
         }
-        let mut index = self.index(me, deadline)?;
+        let mut index = self.index(me)?;
         let Some((cell, _)) = index.take_first()? else { return Ok(None) };
         let found = Word(self.word(cell).load(Relaxed));
         let mine = found.become_(State::Reading, me.tag);
@@ -175,8 +171,8 @@ impl Inner {
     /// What has begun is ended: a handler that runs meanwhile does not stop it.
     fn index_for_ever(&self, me: &Participant) -> sys::Result<Index<'_>> {
         loop {
-            match self.index(me, Deadline::NEVER) {
-                Err(errno) if errno == Errno::INTERRUPTED => {}
+            match self.index(me) {
+                Err(Errno::INTERRUPTED | Errno::AGAIN) if !self.region.is_lost() => {}
                 done => return done,
             }
         }
@@ -184,7 +180,7 @@ impl Inner {
 
     /// As [`Inner::heal_ring`].
     pub(super) fn heal_sorted(&self, me: &Participant, owners: &mut Vec<u32>) -> sys::Result<bool> {
-        let mut index = self.index_for_ever(me)?;
+        let mut index = self.index(me)?;
         let mut changed = false;
         let mut position = index.full;
         while position < self.shape.slots - index.free {
@@ -231,7 +227,11 @@ impl Index<'_> {
     /// The cell at a position: the one number that is read from the index and used as an index.
     fn cell(&self, position: usize) -> sys::Result<usize> {
         let cell = self.queue.region.u32(self.order_at(position)).load(Relaxed) as usize;
-        if cell < self.queue.shape.slots { Ok(cell) } else { Err(Errno::SPOILED) }
+        if cell < self.queue.shape.slots {
+            return Ok(cell);
+        }
+        self.spoiled.set(true);
+        Err(Errno::SPOILED)
     }
 
     fn set_cell(&self, position: usize, cell: usize) {
@@ -271,6 +271,7 @@ impl Index<'_> {
                 return Ok(position);
             }
         }
+        self.spoiled.set(true);
         Err(Errno::SPOILED)
     }
 
