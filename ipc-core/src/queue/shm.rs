@@ -485,15 +485,16 @@ impl Inner {
     /// Works as a participant, with the dying wish that somebody looks after the queue.
     #[inline]
     fn working<T>(&self, work: impl FnOnce(&Inner, &Participant) -> sys::Result<T>) -> sys::Result<T> {
-        self.region.taking_part(
+        let outcome = self.region.taking_part(
             |me| self.heal(me),
             |me| {
                 me.wish(Some(self.region.wait_word()));
                 let outcome = work(self, me);
                 me.wish(None);
-                if self.region.is_lost() { Err(Errno::SPOILED) } else { outcome }
+                outcome
             },
-        )
+        );
+        if self.region.is_lost() { Err(Errno::SPOILED) } else { outcome }
     }
 
     /// Makes `attempt` until it is served (`Some`), as long as the deadline allows.
@@ -779,5 +780,40 @@ fn explain_refusal(errno: Errno, error: Error, shape: &Shape) -> Error {
             "{slots} messages of {message_size} bytes need {needed} bytes of /dev/shm, and it has not so many left"
         )),
         _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::region::header;
+
+    #[test]
+    fn the_layout_is_what_docs_layout_says() {
+        let docs = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/layout.md")).unwrap();
+        assert!(docs.contains(&format!("\nVersion {}. ", header::VERSION)));
+        let rows = [
+            (MODE_AT, 4, "mode"),
+            (EPOCH_AT, 4, "epoch"),
+            (NOTIFY_AT, 4, "notification"),
+            (TAIL_AT, 8, "tail"),
+            (HEAD_AT, 8, "head"),
+            (LOCK_AT, 4, "lock"),
+            (FULL_AT, 4, "messages in the index"),
+            (FREE_AT, 4, "free cells in the index"),
+            (NEXT_AT, 8, "next ticket"),
+            (LEN_AT, 4, "length of the message"),
+            (PRIORITY_AT, 4, "its priority"),
+            (DATA_AT, 0, "the message"),
+        ];
+        for (at, bytes, what) in rows.into_iter().chain(header::LAYOUT) {
+            let bytes = if bytes == 0 { "up to the stride".to_owned() } else { bytes.to_string() };
+            let row = format!("\n| {at} | {bytes} | {what}");
+            assert!(docs.contains(&row), "docs/layout.md has no row{row}");
+        }
+        let shape = Shape::new(10, 64).unwrap();
+        assert_eq!((shape.keys_at, shape.order_at, shape.cells_at, shape.stride), (4096, 4176, 4224, 128));
+        assert_eq!(Shape::new(5000, 64).unwrap().stride, 128);
+        assert_eq!(Shape::new(5000, 48).unwrap().stride, 64);
     }
 }

@@ -184,3 +184,28 @@ pub(crate) fn sign(mapping: &super::Region, page: usize) {
     mapping.u32(page + place::THREAD).store(thread::id(), Relaxed);
     mapping.u64(page + place::SINCE).store(clock::realtime().as_nanos() as u64, Relaxed);
 }
+
+/// The rows of docs/layout.md that are every region's.
+#[cfg(test)]
+pub(crate) const LAYOUT: [(usize, usize, &str); 20] = [
+    (0, MAGIC.len(), "`unipc"),
+    (VERSION_AT, 4, "layout version"),
+    (ORDER_AT, 4, "byte order"),
+    (KIND_AT, 4, "kind"),
+    (PAGE_AT, 4, "page size"),
+    (SIZE_AT, 8, "size of the file"),
+    (TABLE_AT, 8, "where the table"),
+    (CREATED_AT, 8, "when it was made"),
+    (CREATOR_AT, 4, "process that made it"),
+    (NAME_LEN_AT, 4, "bytes of the name"),
+    (SHAPE_AT, 8, "messages that the queue holds"),
+    (SHAPE_AT + 8, 8, "bytes of the longest message"),
+    (NAME_AT, NAME_MAX, "name"),
+    (WAIT_AT, 4, "wait word"),
+    (HIGHEST_AT, 4, "how many places"),
+    (place::GENERATION, 4, "generation"),
+    (place::WAITING, 4, "sleeps now"),
+    (place::PROCESS, 4, "process"),
+    (place::THREAD, 4, "thread"),
+    (place::SINCE, 8, "when it came"),
+];
