@@ -306,7 +306,8 @@ impl Inner {
     }
 
     pub(super) fn ring_len(&self) -> usize {
-        self.window().filter(|(_, word)| word.state() == State::Full).count()
+        let full = self.window().filter(|(_, word)| word.state() == State::Full).count();
+        full.min(self.shape.slots) // those that somebody is sorting just now are met again
     }
 
     /// Frees what a dead one held: what was being written never was, what was being read is there again.

@@ -189,8 +189,11 @@ impl Poll {
     }
 
     fn run(&self, inner: &Inner) {
-        while !self.ended.load(SeqCst) {
-            let changed = self.changed.load(SeqCst);
+        loop {
+            let changed = self.changed.load(SeqCst); // before `ended`: an end that comes in between is seen
+            if self.ended.load(SeqCst) {
+                break;
+            }
             self.show(inner);
             let missing: u32 = Class::BOTH.iter().filter(|&&class| !inner.has(class)).map(|class| class.bit()).sum();
             let looked = if missing == 0 {
