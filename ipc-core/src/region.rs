@@ -114,9 +114,3 @@ impl Region {
         self.mapping.u32(offset).as_ptr().cast()
     }
 }
-
-impl Drop for Region {
-    fn drop(&mut self) {
-        owner::leave(self.id);
-    }
-}

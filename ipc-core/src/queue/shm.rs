@@ -238,35 +238,43 @@ impl Queue {
     /// The message's length and priority.
     #[inline]
     pub fn receive_into(&self, buf: &mut [u8], deadline: Deadline) -> sys::Result<(usize, u32)> {
-        self.inner.may_receive()?;
         if buf.len() < self.message_size {
-            return Err(Errno::TOO_LONG);
+            return self.inner.may_receive().and(Err(Errno::TOO_LONG));
         }
-        let received = self.inner.serve(Class::Receivers, deadline, |inner, me| {
-            let mut read = |index| {
-                let len = inner.len_at(index)?;
-                inner.region.read(inner.data(index), &mut buf[..len])?;
-                Ok(len)
-            };
-            match inner.claim_to_read(me) {
-                Ring::Claimed(claim) => {
-                    let len = read(claim.index);
-                    inner.consume(me, claim)?;
-                    Ok(Some((len?, claim.priority)))
-                }
-                Ring::Blocked => Ok(None),
-                Ring::Sorted => inner.receive_sorted(me, read),
-            }
-        });
-        self.watch.note(&self.inner);
-        received
+        self.take(deadline, |inner, index| {
+            let len = inner.len_at(index)?;
+            inner.region.read(inner.data(index), &mut buf[..len])?;
+            Ok(len)
+        })
     }
 
     pub fn receive(&self, deadline: Deadline) -> sys::Result<(Vec<u8>, u32)> {
-        let claim = self.borrow(deadline)?;
-        let data = self.read_all(claim);
-        self.release(claim)?;
-        Ok((data?, claim.priority))
+        self.take(deadline, |inner, index| {
+            let mut data = vec![0; inner.len_at(index)?];
+            inner.region.read(inner.data(index), &mut data)?;
+            Ok(data)
+        })
+    }
+
+    /// Takes the first message out of the queue, as `read` finds it in its cell; and its priority.
+    #[inline]
+    fn take<T>(
+        &self,
+        deadline: Deadline,
+        mut read: impl FnMut(&Inner, usize) -> sys::Result<T>,
+    ) -> sys::Result<(T, u32)> {
+        self.inner.may_receive()?;
+        let taken = self.inner.serve(Class::Receivers, deadline, |inner, me| match inner.claim_to_read(me) {
+            Ring::Claimed(claim) => {
+                let value = read(inner, claim.index);
+                inner.consume(me, claim)?;
+                Ok(Some((value?, claim.priority)))
+            }
+            Ring::Blocked => Ok(None),
+            Ring::Sorted => inner.receive_sorted(me, |index| read(inner, index)),
+        });
+        self.watch.note(&self.inner);
+        taken
     }
 
     /// Takes a cell to be written in place.
@@ -367,12 +375,6 @@ impl Queue {
         self.inner.region.read(self.inner.data(claim.index) + offset, buf)
     }
 
-    fn read_all(&self, claim: Claim) -> sys::Result<Vec<u8>> {
-        let mut data = vec![0; self.inner.len_at(claim.index)?];
-        self.read(claim, 0, &mut data)?;
-        Ok(data)
-    }
-
     pub fn queued(&self) -> usize {
         self.inner.queued()
     }
@@ -406,6 +408,7 @@ impl Queue {
 impl Drop for Queue {
     fn drop(&mut self) {
         self.watch.end(&self.inner);
+        self.inner.region.leave();
     }
 }
 
@@ -576,6 +579,9 @@ impl Inner {
                 Ok(()) => {}
                 Err(Errno::TIMED_OUT) if !deadline.has_passed() => {}
                 Err(errno) => return attempt().ok().flatten().ok_or(errno),
+            }
+            if let Ok(Some(served)) = attempt() {
+                return Ok(served);
             }
             // A wake that brings nothing may have been meant for somebody else.
             let _ = self.heal(me);

@@ -136,19 +136,6 @@ impl Drop for Participant {
     }
 }
 
-/// A handle is being closed: this thread's part in its region is over. That of another thread is when it
-/// comes to another region, or ends.
-pub(super) fn leave(region: u64) {
-    let _ = OWN.try_with(|own| {
-        if let Ok(mut recent) = own.recent[region as usize % RECENT].try_borrow_mut() {
-            let _ = recent.take_if(|me| me.region == region);
-        }
-        if let Ok(mut all) = own.all.try_borrow_mut() {
-            all.as_mut().map(|all| all.remove(&region));
-        }
-    });
-}
-
 impl Region {
     /// Calls `work` as a participant; `heal` frees what dead ones hold, when one's place is given out again.
     #[inline]
@@ -195,6 +182,19 @@ impl Region {
             all.insert(self.id, me.clone());
         });
         Ok(me)
+    }
+
+    /// The handle is being closed: this thread's part in the region is over. That of another thread is when it
+    /// comes to another region, or ends.
+    pub fn leave(&self) {
+        let _ = OWN.try_with(|own| {
+            if let Ok(mut recent) = own.recent[self.id as usize % RECENT].try_borrow_mut() {
+                let _ = recent.take_if(|me| me.region == self.id);
+            }
+            if let Ok(mut all) = own.all.try_borrow_mut() {
+                all.as_mut().map(|all| all.remove(&self.id));
+            }
+        });
     }
 
     fn page_of(&self, place: usize) -> usize {

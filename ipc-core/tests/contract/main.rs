@@ -11,6 +11,7 @@ mod memory;
 mod pipe;
 mod queue;
 mod semaphore;
+mod shm;
 
 fn main() -> std::process::ExitCode {
     common::run(
@@ -20,6 +21,7 @@ fn main() -> std::process::ExitCode {
             queue::all("queue"),
             memory::all("memory"),
             semaphore::all("semaphore"),
+            shm::all("shm"),
             errors::all("errors"),
         ]
         .into_iter()

@@ -107,6 +107,7 @@ impl Inner {
             return outcome.map(|value| Some((value, claim.priority)));
         }
         let mut index = self.index(me)?;
+        index.mend_one()?;
         let Some((cell, position)) = index.take_first()? else { return Ok(None) };
         let found = Word(self.word(cell).load(Relaxed));
         let outcome = read(cell);
@@ -136,6 +137,7 @@ impl Inner {
             return Ok(None);
         }
         let mut index = self.index(me)?;
+        index.mend_one()?;
         let Some((cell, _)) = index.take_first()? else { return Ok(None) };
         let found = Word(self.word(cell).load(Relaxed));
         let mine = found.become_(State::Reading, me.tag);
@@ -194,13 +196,8 @@ impl Inner {
                 continue;
             }
             changed = true;
-            if found.state() == State::Reading {
-                index.put_back(cell, position, found, self.priority(cell))?;
-                position += 1; // what was first among the held took its place
-            } else {
-                self.word(cell).store(found.freed().0, SeqCst);
-                index.give_free(position)?;
-            }
+            index.mend(cell, position, found)?;
+            position = position.max(index.full); // what was first among the held may have taken its place
         }
         Ok(changed)
     }
@@ -291,6 +288,32 @@ impl Index<'_> {
         self.set_cell(position, first_held);
         self.full += 1;
         self.rise(self.full - 1, cell, key(full))
+    }
+
+    /// What a dead one held: a message that was being received is there again, another cell is free.
+    fn mend(&mut self, cell: usize, position: usize, found: Word) -> sys::Result<()> {
+        if found.state() == State::Reading {
+            return self.put_back(cell, position, found, self.queue.priority(cell));
+        }
+        self.queue.word(cell).store(found.freed().0, SeqCst);
+        self.give_free(position)
+    }
+
+    /// Looks whether the holder of one cell is dead, of another cell each time: or receivers that always
+    /// find a message would never come to the one that a dead one was receiving.
+    fn mend_one(&mut self) -> sys::Result<()> {
+        let (first, end) = (self.full, self.queue.shape.slots - self.free);
+        if first == end {
+            return Ok(());
+        }
+        let (cell, last) = (self.cell(first)?, self.cell(end - 1)?);
+        let found = Word(self.queue.word(cell).load(SeqCst));
+        if found.is_held() && self.queue.region.is_dead(found.owner()) {
+            return self.mend(cell, first, found);
+        }
+        self.set_cell(first, last);
+        self.set_cell(end - 1, cell);
+        Ok(())
     }
 
     /// The first message becomes a held cell; and its position.
