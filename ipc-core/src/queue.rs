@@ -414,8 +414,11 @@ impl Queue {
     #[inline]
     pub fn send_by(&self, data: &[u8], priority: u32, deadline: impl Into<Deadline>) -> Result<()> {
         let deadline = deadline.into();
-        on_engine!(self, queue => queue.send(data, priority, deadline))
-            .map_err(|errno| self.explain_send(errno, data.len(), priority))
+        let sent = match &self.inner {
+            Inner::Posix(queue) => queue.send(data, priority, deadline),
+            Inner::Shm(queue) => queue.send(data, priority, &deadline),
+        };
+        sent.map_err(|errno| self.explain_send(errno, data.len(), priority))
     }
 
     #[cold]
@@ -487,7 +490,11 @@ impl Queue {
     /// ```
     pub fn receive_by(&self, deadline: impl Into<Deadline>) -> Result<Message> {
         let deadline = deadline.into();
-        match on_engine!(self, queue => queue.receive(deadline)) {
+        let received = match &self.inner {
+            Inner::Posix(queue) => queue.receive(deadline),
+            Inner::Shm(queue) => queue.receive(&deadline),
+        };
+        match received {
             Ok((data, priority)) => Ok(Message { data, priority }),
             Err(errno) => Err(self.explain_receive(errno, self.message_size())),
         }
@@ -549,7 +556,11 @@ impl Queue {
     #[inline]
     pub fn receive_into_by(&self, buf: &mut [u8], deadline: impl Into<Deadline>) -> Result<Received> {
         let deadline = deadline.into();
-        match on_engine!(self, queue => queue.receive_into(buf, deadline)) {
+        let received = match &self.inner {
+            Inner::Posix(queue) => queue.receive_into(buf, deadline),
+            Inner::Shm(queue) => queue.receive_into(buf, &deadline),
+        };
+        match received {
             Ok((len, priority)) => Ok(Received { len, priority }),
             Err(errno) => Err(self.explain_receive(errno, buf.len())),
         }
@@ -683,10 +694,11 @@ impl Queue {
     /// queue.reserve_by(5, 0, std::time::Duration::from_secs(1))?.abort()?;
     /// # Ok::<(), unipc::Error>(())
     /// ```
+    #[inline]
     pub fn reserve_by(&self, len: usize, priority: u32, deadline: impl Into<Deadline>) -> Result<Reserved<'_>> {
         let queue = self.shm("reserve in queue")?;
         let claim =
-            queue.reserve(len, priority, deadline.into()).map_err(|errno| self.explain_send(errno, len, priority))?;
+            queue.reserve(len, priority, &deadline.into()).map_err(|errno| self.explain_send(errno, len, priority))?;
         Ok(Reserved::new(queue, &self.name, claim, len))
     }
 
@@ -741,9 +753,10 @@ impl Queue {
     /// assert!(queue.borrow_by(std::time::Duration::from_millis(2)).unwrap_err().timed_out());
     /// # Ok::<(), unipc::Error>(())
     /// ```
+    #[inline]
     pub fn borrow_by(&self, deadline: impl Into<Deadline>) -> Result<Borrowed<'_>> {
         let queue = self.shm("borrow from queue")?;
-        let claim = queue.borrow(deadline.into()).map_err(|errno| self.explain_receive(errno, usize::MAX))?;
+        let claim = queue.borrow(&deadline.into()).map_err(|errno| self.explain_receive(errno, usize::MAX))?;
         Borrowed::new(queue, &self.name, claim)
     }
 
@@ -761,6 +774,7 @@ impl Queue {
     /// queue.resume_reserved(loan)?.commit()?;
     /// # Ok::<(), unipc::Error>(())
     /// ```
+    #[inline]
     pub fn resume_reserved(&self, loan: Loan) -> Result<Reserved<'_>> {
         Reserved::resume(self.shm("reserve in queue")?, &self.name, loan)
     }
@@ -780,6 +794,7 @@ impl Queue {
     /// queue.resume_borrowed(loan)?.release()?;
     /// # Ok::<(), unipc::Error>(())
     /// ```
+    #[inline]
     pub fn resume_borrowed(&self, loan: Loan) -> Result<Borrowed<'_>> {
         Borrowed::resume(self.shm("borrow from queue")?, &self.name, loan)
     }

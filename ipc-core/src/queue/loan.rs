@@ -115,6 +115,7 @@ impl Held<'_> {
 }
 
 impl<'a> Held<'a> {
+    #[inline]
     fn new(queue: &'a shm::Queue, name: &'a Name, loan: Loan, operation: &'static str) -> Result<Held<'a>> {
         let room = queue.room(loan.claim).map_err(|errno| errno.of(operation, name))?;
         let held = Held { queue, name, loan, ended: false };
@@ -134,6 +135,7 @@ impl Loan {
     /// # assert_eq!(words[2], 7);
     /// # Ok::<(), unipc::Error>(())
     /// ```
+    #[inline]
     pub fn to_words(self) -> [u64; 3] {
         let [cell, word] = self.claim.to_words();
         [cell, word, self.len as u64]
@@ -150,6 +152,7 @@ impl Loan {
     /// assert!(queue.resume_reserved(made_up).and_then(unipc::queue::Reserved::commit).is_err());
     /// # Ok::<(), unipc::Error>(())
     /// ```
+    #[inline]
     pub fn from_words(words: [u64; 3]) -> Loan {
         let len = usize::try_from(words[2]).unwrap_or(usize::MAX);
         Loan { claim: Claim::from_words([words[0], words[1]]), len }
@@ -157,10 +160,12 @@ impl Loan {
 }
 
 impl<'a> Reserved<'a> {
+    #[inline]
     pub(super) fn new(queue: &'a shm::Queue, name: &'a Name, claim: Claim, len: usize) -> Reserved<'a> {
         Reserved { held: Held { queue, name, loan: Loan { claim, len }, ended: false } }
     }
 
+    #[inline]
     pub(super) fn resume(queue: &'a shm::Queue, name: &'a Name, loan: Loan) -> Result<Reserved<'a>> {
         Held::new(queue, name, loan, "reserve in queue").map(|held| Reserved { held })
     }
@@ -175,6 +180,7 @@ impl<'a> Reserved<'a> {
     /// assert_eq!(queue.reserve(7, 1)?.len(), 7);
     /// # Ok::<(), unipc::Error>(())
     /// ```
+    #[inline]
     pub fn len(&self) -> usize {
         self.held.loan.len
     }
@@ -203,6 +209,7 @@ impl<'a> Reserved<'a> {
     /// assert_eq!(queue.reserve(7, 1)?.priority(), 1);
     /// # Ok::<(), unipc::Error>(())
     /// ```
+    #[inline]
     pub fn priority(&self) -> u32 {
         self.held.loan.claim.priority()
     }
@@ -243,6 +250,7 @@ impl<'a> Reserved<'a> {
     /// assert_eq!(queue.receive()?.data, 7u32.to_ne_bytes());
     /// # Ok::<(), unipc::Error>(())
     /// ```
+    #[inline]
     pub fn as_mut_ptr(&mut self) -> *mut u8 {
         self.held.address()
     }
@@ -261,6 +269,7 @@ impl<'a> Reserved<'a> {
     /// assert_eq!(queue.len()?, 1);
     /// # Ok::<(), unipc::Error>(())
     /// ```
+    #[inline]
     pub fn commit(mut self) -> Result<()> {
         self.held.ended = true;
         let Loan { claim, len } = self.held.loan;
@@ -298,6 +307,7 @@ impl<'a> Reserved<'a> {
     /// queue.resume_reserved(loan)?.commit()?;
     /// # Ok::<(), unipc::Error>(())
     /// ```
+    #[inline]
     pub fn into_loan(mut self) -> Loan {
         self.held.ended = true;
         self.held.loan
@@ -313,6 +323,7 @@ impl Drop for Reserved<'_> {
 }
 
 impl<'a> Borrowed<'a> {
+    #[inline]
     pub(super) fn new(queue: &'a shm::Queue, name: &'a Name, claim: Claim) -> Result<Borrowed<'a>> {
         let len = match queue.room(claim) {
             Ok(len) => len,
@@ -325,6 +336,7 @@ impl<'a> Borrowed<'a> {
         Ok(Borrowed { held: Held { queue, name, loan: Loan { claim, len }, ended: false } })
     }
 
+    #[inline]
     pub(super) fn resume(queue: &'a shm::Queue, name: &'a Name, loan: Loan) -> Result<Borrowed<'a>> {
         Held::new(queue, name, loan, "borrow from queue").map(|held| Borrowed { held })
     }
@@ -340,6 +352,7 @@ impl<'a> Borrowed<'a> {
     /// assert_eq!(queue.borrow()?.len(), 4);
     /// # Ok::<(), unipc::Error>(())
     /// ```
+    #[inline]
     pub fn len(&self) -> usize {
         self.held.loan.len
     }
@@ -370,6 +383,7 @@ impl<'a> Borrowed<'a> {
     /// assert_eq!(queue.borrow()?.priority(), 5);
     /// # Ok::<(), unipc::Error>(())
     /// ```
+    #[inline]
     pub fn priority(&self) -> u32 {
         self.held.loan.claim.priority()
     }
@@ -430,6 +444,7 @@ impl<'a> Borrowed<'a> {
     /// assert_eq!(unsafe { message.as_ptr().cast::<u32>().read_volatile() }, 7);
     /// # Ok::<(), unipc::Error>(())
     /// ```
+    #[inline]
     pub fn as_ptr(&self) -> *const u8 {
         self.held.address()
     }
@@ -450,6 +465,7 @@ impl<'a> Borrowed<'a> {
     /// assert!(queue.is_empty()?);
     /// # Ok::<(), unipc::Error>(())
     /// ```
+    #[inline]
     pub fn release(mut self) -> Result<()> {
         self.held.ended = true;
         let released = self.held.queue.release(self.held.loan.claim);
@@ -491,6 +507,7 @@ impl<'a> Borrowed<'a> {
     /// queue.resume_borrowed(loan)?.release()?;
     /// # Ok::<(), unipc::Error>(())
     /// ```
+    #[inline]
     pub fn into_loan(mut self) -> Loan {
         self.held.ended = true;
         self.held.loan

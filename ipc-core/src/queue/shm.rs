@@ -6,6 +6,9 @@
 //! consume), between which the thread's tag stands in the word. docs/crash.md says what death at each
 //! instant leaves.
 
+#![allow(clippy::inline_always)] // each was measured; see attempt.rs
+
+mod attempt;
 mod ring;
 mod sorted;
 mod watch;
@@ -21,9 +24,9 @@ use crate::region::header::{ENGINE_AT, Header, SIZE, Spoiled};
 use crate::region::owner::Participant;
 use crate::region::wait::Class;
 use crate::sys::{self, fs, shm, thread};
+use attempt::{Borrow, Receive, Reserve, SPINS_MAX};
 use ring::{Healed, Ring};
 use std::ffi::CString;
-use std::hint::spin_loop;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
@@ -59,21 +62,6 @@ const DATA_AT: usize = 16;
 /// What POSIX systems give a queue by default.
 const DEFAULT_MESSAGES: usize = 10;
 const DEFAULT_SIZE: usize = 8192;
-
-/// About as long as the kernel takes to wake a sleeper: 20 to 40 us.
-const SPINS_MAX: u32 = 800;
-/// Spinning that does not pay is cut down, but never below this: a peer that answers at once is noticed.
-const SPINS_MIN: u32 = SPINS_MAX / 32;
-
-/// So many tries later it looks at the clock.
-const LOOK_EVERY: u32 = 32;
-/// So often is tried at once what seemed worth it and was not, before it is slept over.
-const VAIN_MAX: u32 = 16;
-const A_WHILE: Duration = Duration::from_millis(20);
-
-/// Once sorted, who looks at the index takes its lines from who works on it: a longer pause lets the other
-/// side do several messages in a row.
-const PAUSE_MAX: u32 = 32;
 
 /// How many of what size, and where everything is: in memory of our own, computed from the two numbers
 /// and nothing else.
@@ -179,7 +167,10 @@ impl Queue {
         let region = Region::create(&path(name), (mode.bits, mode.exact), &header)
             .map_err(|errno| explain_refusal(errno, fail(errno), &shape))?;
         let queue = Queue::new(region, shape, access, nonblocking);
-        queue.inner.arrive().map_err(fail)?;
+        if let Err(errno) = queue.inner.arrive() {
+            let _ = Queue::unlink(name);
+            return Err(fail(errno));
+        }
         Ok(queue)
     }
 
@@ -220,134 +211,99 @@ impl Queue {
         self.watch.fd(&self.inner)
     }
 
-    #[inline]
-    pub fn send(&self, data: &[u8], priority: u32, deadline: Deadline) -> sys::Result<()> {
+    #[inline(always)]
+    pub fn send(&self, data: &[u8], priority: u32, deadline: &Deadline) -> sys::Result<()> {
         self.inner.may_send(data.len(), priority)?;
-        let sent = self.inner.serve(Class::Senders, deadline, |inner, me| match inner.claim_to_send(me, priority) {
-            Ring::Claimed(claim) => {
-                inner.fill(claim.index, data)?;
-                inner.publish(me, claim, data.len(), priority).map(Some)
-            }
-            Ring::Blocked => Ok(None),
-            Ring::Sorted => inner.send_sorted(me, data, priority),
-        });
+        let sent = self.inner.serve(&mut attempt::Send { data, priority }, deadline);
         self.watch.note(&self.inner);
         sent
     }
 
     /// The message's length and priority.
-    #[inline]
-    pub fn receive_into(&self, buf: &mut [u8], deadline: Deadline) -> sys::Result<(usize, u32)> {
+    #[inline(always)]
+    pub fn receive_into(&self, buf: &mut [u8], deadline: &Deadline) -> sys::Result<(usize, u32)> {
+        let mut received = 0;
         if buf.len() < self.message_size {
             return self.inner.may_receive().and(Err(Errno::TOO_LONG));
         }
-        self.take(deadline, |inner, index| {
+        let priority = self.take(deadline, |inner, index| {
             let len = inner.len_at(index)?;
-            inner.region.read(inner.data(index), &mut buf[..len])?;
-            Ok(len)
-        })
+            received = len;
+            inner.region.read(inner.data(index), &mut buf[..len])
+        })?;
+        Ok((received, priority))
     }
 
-    pub fn receive(&self, deadline: Deadline) -> sys::Result<(Vec<u8>, u32)> {
-        self.take(deadline, |inner, index| {
-            let mut data = vec![0; inner.len_at(index)?];
-            inner.region.read(inner.data(index), &mut data)?;
-            Ok(data)
-        })
+    pub fn receive(&self, deadline: &Deadline) -> sys::Result<(Vec<u8>, u32)> {
+        let mut data = Vec::new();
+        let priority = self.take(deadline, |inner, index| {
+            data = vec![0; inner.len_at(index)?];
+            inner.region.read(inner.data(index), &mut data)
+        })?;
+        Ok((data, priority))
     }
 
-    /// Takes the first message out of the queue, as `read` finds it in its cell; and its priority.
-    #[inline]
-    fn take<T>(
-        &self,
-        deadline: Deadline,
-        mut read: impl FnMut(&Inner, usize) -> sys::Result<T>,
-    ) -> sys::Result<(T, u32)> {
+    /// Takes the first message out of the queue; its priority.
+    #[inline(always)]
+    fn take(&self, deadline: &Deadline, read: impl FnMut(&Inner, usize) -> sys::Result<()>) -> sys::Result<u32> {
         self.inner.may_receive()?;
-        let taken = self.inner.serve(Class::Receivers, deadline, |inner, me| match inner.claim_to_read(me) {
-            Ring::Claimed(claim) => {
-                let value = read(inner, claim.index);
-                inner.consume(me, claim)?;
-                Ok(Some((value?, claim.priority)))
-            }
-            Ring::Blocked => Ok(None),
-            Ring::Sorted => inner.receive_sorted(me, |index| read(inner, index)),
-        });
+        let mut attempt = Receive { read, priority: 0 };
+        let taken = self.inner.serve(&mut attempt, deadline);
         self.watch.note(&self.inner);
-        taken
+        taken.map(|()| attempt.priority)
     }
 
     /// Takes a cell to be written in place.
-    pub fn reserve(&self, len: usize, priority: u32, deadline: Deadline) -> sys::Result<Claim> {
+    #[inline(always)]
+    pub fn reserve(&self, len: usize, priority: u32, deadline: &Deadline) -> sys::Result<Claim> {
         self.inner.may_send(len, priority)?;
-        self.inner.serve(Class::Senders, deadline, |inner, me| {
-            let claim = match inner.claim_to_send(me, priority) {
-                Ring::Claimed(claim) => claim,
-                Ring::Blocked => return Ok(None),
-                Ring::Sorted => match inner.claim_sorted(me)? {
-                    Some(claim) => claim,
-                    None => return Ok(None),
-                },
-            };
-            inner.hint_tail(me);
-            inner.lend(me, Class::Senders);
-            Ok(Some(Claim { priority, ..claim }))
-        })
+        let mut attempt = Reserve { priority, claim: Claim::NONE };
+        self.inner.serve(&mut attempt, deadline).map(|()| attempt.claim)
     }
 
     /// Sends what was written to a reserved cell.
+    #[inline(always)]
     pub fn commit(&self, claim: Claim, len: usize) -> sys::Result<()> {
-        self.settle(claim, State::Writing, |inner, me| inner.publish(me, claim, len, claim.priority))
+        self.settle(claim, State::Writing, |inner, me, claim| inner.publish(me, claim, len, claim.priority))
     }
 
     /// Frees a reserved cell.
     pub fn abort(&self, claim: Claim) -> sys::Result<()> {
-        self.settle(claim, State::Writing, |inner, me| inner.end(me, claim, State::Free))
+        self.settle(claim, State::Writing, |inner, me, claim| inner.end(me, claim, State::Free))
     }
 
     /// Takes a message to be read in place.
-    pub fn borrow(&self, deadline: Deadline) -> sys::Result<Claim> {
+    #[inline(always)]
+    pub fn borrow(&self, deadline: &Deadline) -> sys::Result<Claim> {
         self.inner.may_receive()?;
-        self.inner.serve(Class::Receivers, deadline, |inner, me| {
-            let claim = match inner.claim_to_read(me) {
-                Ring::Claimed(claim) => claim,
-                Ring::Blocked => return Ok(None),
-                Ring::Sorted => match inner.take_sorted(me)? {
-                    Some(claim) => claim,
-                    None => return Ok(None),
-                },
-            };
-            inner.lend(me, Class::Receivers);
-            Ok(Some(claim))
-        })
+        let mut attempt = Borrow { claim: Claim::NONE };
+        self.inner.serve(&mut attempt, deadline).map(|()| attempt.claim)
     }
 
     /// Consumes a borrowed message.
+    #[inline(always)]
     pub fn release(&self, claim: Claim) -> sys::Result<()> {
-        self.settle(claim, State::Reading, |inner, me| inner.consume(me, claim))
+        self.settle(claim, State::Reading, Inner::consume)
     }
 
     /// Gives a borrowed message back, to its old place.
     pub fn put_back(&self, claim: Claim) -> sys::Result<()> {
-        self.settle(claim, State::Reading, |inner, me| inner.end(me, claim, State::Full))
+        self.settle(claim, State::Reading, |inner, me, claim| inner.end(me, claim, State::Full))
     }
 
+    #[inline(always)]
     fn settle(
         &self,
         claim: Claim,
         state: State,
-        end: impl FnOnce(&Inner, &Participant) -> sys::Result<()>,
+        end: impl FnOnce(&Inner, &Participant, Claim) -> sys::Result<()>,
     ) -> sys::Result<()> {
         if claim.index >= self.max_messages || claim.word.state() != state {
             return Err(Errno::INVALID);
         }
         let settled = self.inner.working(|inner, me| {
-            if claim.word.owner() == me.tag {
-                me.loans.set(me.loans.get().saturating_sub(1));
-            } else if !inner.region.is_ours(claim.word.owner()) {
-                return Err(Errno::INVALID); // of the parent of a child made by fork, say
-            }
-            end(inner, me)
+            let own = inner.take_over(me, claim)?;
+            end(inner, me, own)
         });
         self.watch.note(&self.inner);
         settled
@@ -413,6 +369,8 @@ impl Drop for Queue {
 }
 
 impl Claim {
+    const NONE: Claim = Claim { index: 0, word: Word(0), priority: 0 };
+
     pub fn to_words(self) -> [u64; 2] {
         [self.index as u64 | u64::from(self.priority) << 32, self.word.0]
     }
@@ -431,18 +389,18 @@ impl Inner {
         self.shape.cells_at + index * self.shape.stride
     }
 
-    #[inline]
+    #[inline(always)]
     fn word(&self, index: usize) -> &AtomicU64 {
         self.region.u64(self.cell(index))
     }
 
-    #[inline]
+    #[inline(always)]
     fn data(&self, index: usize) -> usize {
         self.cell(index) + DATA_AT
     }
 
     /// The length of a message, read once and checked.
-    #[inline]
+    #[inline(always)]
     fn len_at(&self, index: usize) -> sys::Result<usize> {
         let len = self.region.u32(self.cell(index) + LEN_AT).load(Relaxed) as usize;
         if len <= self.shape.message_size { Ok(len) } else { Err(Errno::SPOILED) }
@@ -453,18 +411,18 @@ impl Inner {
         self.region.u32(self.cell(index) + PRIORITY_AT).load(Relaxed) & PRIORITY_MAX
     }
 
-    #[inline]
+    #[inline(always)]
     fn fill(&self, index: usize, data: &[u8]) -> sys::Result<()> {
         self.region.write(self.data(index), data)
     }
 
-    #[inline]
+    #[inline(always)]
     fn describe(&self, index: usize, len: usize, priority: u32) {
         self.region.u32(self.cell(index) + LEN_AT).store(len as u32, Relaxed);
         self.region.u32(self.cell(index) + PRIORITY_AT).store(priority, Relaxed);
     }
 
-    #[inline]
+    #[inline(always)]
     fn may_send(&self, len: usize, priority: u32) -> sys::Result<()> {
         if self.access == Access::ReadOnly {
             return Err(Errno::BAD_HANDLE);
@@ -475,7 +433,7 @@ impl Inner {
         if priority > PRIORITY_MAX { Err(Errno::INVALID) } else { Ok(()) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn may_receive(&self) -> sys::Result<()> {
         if self.access == Access::WriteOnly { Err(Errno::BAD_HANDLE) } else { Ok(()) }
     }
@@ -486,149 +444,20 @@ impl Inner {
     }
 
     /// Works as a participant, with the dying wish that somebody looks after the queue.
-    #[inline]
+    #[inline(always)]
     fn working<T>(&self, work: impl FnOnce(&Inner, &Participant) -> sys::Result<T>) -> sys::Result<T> {
-        let outcome = self.region.taking_part(
-            |me| self.heal(me),
-            |me| {
-                me.wish(Some(self.region.wait_word()));
-                let outcome = work(self, me);
-                me.wish(None);
-                outcome
-            },
-        );
+        let outcome = self.region.participant(&|me| self.heal(me)).and_then(|me| {
+            me.wish(Some(self.region.wait_word()));
+            let outcome = work(self, &me);
+            me.wish(None);
+            outcome
+        });
         if self.region.is_lost() { Err(Errno::SPOILED) } else { outcome }
-    }
-
-    /// Makes `attempt` until it is served (`Some`), as long as the deadline allows.
-    #[inline]
-    fn serve<T>(
-        &self,
-        class: Class,
-        deadline: Deadline,
-        mut attempt: impl FnMut(&Inner, &Participant) -> sys::Result<Option<T>>,
-    ) -> sys::Result<T> {
-        self.working(|inner, me| match attempt(inner, me) {
-            Ok(Some(served)) => Ok(served),
-            Ok(None) | Err(Errno::AGAIN) => inner.wait(me, class, deadline, || attempt(inner, me)),
-            Err(errno) => Err(errno),
-        })
-    }
-
-    #[inline(never)]
-    fn wait<T>(
-        &self,
-        me: &Participant,
-        class: Class,
-        deadline: Deadline,
-        mut attempt: impl FnMut() -> sys::Result<Option<T>>,
-    ) -> sys::Result<T> {
-        if deadline.is_now() || self.nonblocking.load(Relaxed) {
-            // What the dead hold is not in the way of who may not wait.
-            let again = if self.unblock(me, class, &mut Vec::new())? { attempt()? } else { None };
-            return again.ok_or(Errno::AGAIN);
-        }
-        if let Some(served) = self.spin(me, class, deadline, &mut attempt)? {
-            return Ok(served);
-        }
-        self.waiting.fetch_add(1, SeqCst);
-        let outcome = self.sleep(me, class, deadline, attempt);
-        self.region.finish(me);
-        // Whoever prepared to sleep may have been taken for a sleeper, and woken in another's place.
-        self.pass_on(me);
-        let mut owners = Vec::new();
-        if self.unblock(me, class, &mut owners) != Ok(false) || !owners.is_empty() {
-            // If this thread was to learn of a death, now another is.
-            self.region.wake_another(me, class);
-        }
-        self.waiting.fetch_sub(1, SeqCst);
-        outcome
-    }
-
-    fn sleep<T>(
-        &self,
-        me: &Participant,
-        class: Class,
-        deadline: Deadline,
-        mut attempt: impl FnMut() -> sys::Result<Option<T>>,
-    ) -> sys::Result<T> {
-        let mut owners = Vec::new();
-        let mut vain = 0;
-        loop {
-            let value = self.region.prepare(me, class.bit(), 0);
-            let mut soon = deadline;
-            owners.clear();
-            match attempt().and_then(|served| Ok((served, self.unblock(me, class, &mut owners)?))) {
-                Ok((Some(served), _)) => return Ok(served),
-                Ok((None, true)) if vain < VAIN_MAX => {
-                    vain += 1;
-                    continue;
-                }
-                // Somebody was stopped in the middle of something, or spoils the queue.
-                Ok((None, true)) | Err(Errno::AGAIN) => soon = deadline.earlier(Deadline::after(A_WHILE)),
-                Ok((None, false)) => {}
-                Err(errno) => return Err(errno),
-            }
-            if self.shut.load(SeqCst) {
-                return Err(Errno::SHUT_DOWN);
-            }
-            if self.region.is_lost() {
-                return Err(Errno::SPOILED);
-            }
-            match self.region.sleep(value, class.bit(), &owners, None, soon) {
-                Ok(()) => {}
-                Err(Errno::TIMED_OUT) if !deadline.has_passed() => {}
-                Err(errno) => return attempt().ok().flatten().ok_or(errno),
-            }
-            if let Ok(Some(served)) = attempt() {
-                return Ok(served);
-            }
-            // A wake that brings nothing may have been meant for somebody else.
-            let _ = self.heal(me);
-            self.pass_on(me);
-        }
-    }
-
-    /// Tries again for about as long as a sleep would cost, less if that has not paid of late.
-    fn spin<T>(
-        &self,
-        me: &Participant,
-        class: Class,
-        deadline: Deadline,
-        mut attempt: impl FnMut() -> sys::Result<Option<T>>,
-    ) -> sys::Result<Option<T>> {
-        let budget = &me.cursors.spin[class as usize];
-        let spins = if budget.get() == 0 { self.spins } else { budget.get() };
-        let mut pause = 1;
-        let mut left = spins;
-        while left > 0 {
-            for _ in 0..pause.min(left) {
-                spin_loop();
-            }
-            left = left.saturating_sub(pause);
-            match attempt() {
-                Ok(Some(served)) => {
-                    budget.set(self.spins);
-                    return Ok(Some(served));
-                }
-                Ok(None) => {}
-                Err(Errno::AGAIN) => break,
-                Err(errno) => return Err(errno),
-            }
-            if self.is_sorted() {
-                pause = (pause * 2).min(PAUSE_MAX);
-            }
-            if left % LOOK_EVERY == 0 && deadline.has_passed() {
-                break; // what is left of its time is not worth a sleep
-            }
-        }
-        budget.set((spins / 2).max(SPINS_MIN).min(self.spins));
-        Ok(None)
     }
 
     /// A cell for a message of this priority; the first of another one than all before makes the ring
     /// sorted.
-    #[inline]
+    #[inline(always)]
     fn claim_to_send(&self, me: &Participant, priority: u32) -> Ring {
         let mode = self.region.u32(MODE_AT);
         let ours = priority + 1;
@@ -644,8 +473,37 @@ impl Inner {
         self.region.u32(MODE_AT).load(SeqCst) == SORTED_MODE
     }
 
+    /// Makes a hold that a thread has had for long this thread's own: then it is known whose it is, and nobody
+    /// can take it away while it is ended.
+    #[inline(always)]
+    fn take_over(&self, me: &Participant, claim: Claim) -> sys::Result<Claim> {
+        let found = Word(self.word(claim.index).load(SeqCst));
+        if claim.word.owner() == me.tag && found.is_same_hold(claim.word) {
+            me.loans.set(me.loans.get().saturating_sub(1));
+            return Ok(Claim { word: found, ..claim });
+        }
+        self.take_from_another(me, claim)
+    }
+
+    #[cold]
+    fn take_from_another(&self, me: &Participant, claim: Claim) -> sys::Result<Claim> {
+        let word = self.word(claim.index);
+        let mut found = Word(word.load(SeqCst));
+        while found.is_same_hold(claim.word) {
+            if !self.region.is_ours(claim.word.owner()) {
+                return Err(Errno::INVALID); // of the parent of a child made by fork, say
+            }
+            let mine = found.become_(found.state(), me.tag);
+            match word.compare_exchange(found.0, mine.0, SeqCst, SeqCst) {
+                Ok(_) => return Ok(Claim { word: mine, ..claim }),
+                Err(other) => found = Word(other),
+            }
+        }
+        Err(Errno::OWNER_DIED)
+    }
+
     /// Makes what was written to a claimed cell a message.
-    #[inline]
+    #[inline(always)]
     fn publish(&self, me: &Participant, claim: Claim, len: usize, priority: u32) -> sys::Result<()> {
         self.describe(claim.index, len, priority);
         let full = claim.word.become_(State::Full, priority);
@@ -659,7 +517,7 @@ impl Inner {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn published(&self, me: &Participant) {
         if self.region.u32(NOTIFY_AT).load(SeqCst) != 0 {
             self.notify(me);
@@ -668,7 +526,7 @@ impl Inner {
     }
 
     /// Frees a cell whose message was read.
-    #[inline]
+    #[inline(always)]
     fn consume(&self, me: &Participant, claim: Claim) -> sys::Result<()> {
         let free = claim.word.freed();
         if claim.word.is_sorted()
@@ -717,6 +575,7 @@ impl Inner {
     }
 
     /// A cell goes out of the library's hands: a sleeper of its class is to learn if this thread dies.
+    #[inline(always)]
     fn lend(&self, me: &Participant, class: Class) {
         me.loans.set(me.loans.get() + 1);
         if self.region.wait_word().load(SeqCst) & class.bit() != 0 {

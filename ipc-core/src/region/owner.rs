@@ -5,6 +5,8 @@
 //! its place and how often the place was given out. A tag whose place is empty, marked, or given out
 //! again belongs to the dead; a place is given out again only when nothing bears its old tag.
 
+#![allow(clippy::inline_always)] // both were measured: they are a part of every operation
+
 use super::Region;
 use super::header::{self, HIGHEST_AT, PLACES, place};
 use crate::error::Errno;
@@ -114,7 +116,7 @@ impl Participant {
     }
 
     /// See [`Life::wish`].
-    #[inline]
+    #[inline(always)]
     pub fn wish(&self, word: Option<&AtomicU32>) {
         self.life.wish(word);
     }
@@ -137,34 +139,30 @@ impl Drop for Participant {
 }
 
 impl Region {
-    /// Calls `work` as a participant; `heal` frees what dead ones hold, when one's place is given out again.
-    #[inline]
-    pub fn taking_part<R>(
-        &self,
-        heal: impl Fn(&Participant) -> sys::Result<()>,
-        work: impl FnOnce(&Participant) -> sys::Result<R>,
-    ) -> sys::Result<R> {
+    /// This thread's part; `heal` frees what dead ones hold, when one's place is given out again.
+    #[inline(always)]
+    pub fn participant(&self, heal: &impl Fn(&Participant) -> sys::Result<()>) -> sys::Result<Rc<Participant>> {
         let slot = self.id as usize % RECENT;
-        let mut work = Some(work);
-        let done = OWN.try_with(|own| match own.recent[slot].try_borrow().as_deref() {
-            Ok(Some(me)) if me.fits(self) => work.take().map(|work| work(me)),
+        let known = OWN.try_with(|own| match own.recent[slot].try_borrow().as_deref() {
+            Ok(Some(me)) if me.fits(self) => Some(me.clone()),
             _ => None,
         });
-        match (done, work) {
-            (Ok(Some(outcome)), _) => outcome,
-            (_, Some(work)) => {
-                let me = self.enter(&heal)?;
-                let _ =
-                    OWN.try_with(|own| own.recent[slot].try_borrow_mut().map(|mut recent| recent.replace(me.clone())));
-                work(&me) // a thread that is ending gives its place back at once
-            }
-            (_, None) => unreachable!("work was done, and its outcome came back"),
+        match known {
+            Ok(Some(me)) => Ok(me),
+            _ => self.enter(slot, heal),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn enter(&self, heal: &dyn Fn(&Participant) -> sys::Result<()>) -> sys::Result<Rc<Participant>> {
+    fn enter(&self, slot: usize, heal: &dyn Fn(&Participant) -> sys::Result<()>) -> sys::Result<Rc<Participant>> {
+        let me = self.recall(heal)?;
+        // A thread that is ending has no room for it any more, and gives its place back at once.
+        let _ = OWN.try_with(|own| own.recent[slot].try_borrow_mut().map(|mut recent| recent.replace(me.clone())));
+        Ok(me)
+    }
+
+    fn recall(&self, heal: &dyn Fn(&Participant) -> sys::Result<()>) -> sys::Result<Rc<Participant>> {
         let known = OWN.try_with(|own| own.all.borrow().as_ref().and_then(|all| all.get(&self.id).cloned()));
         if let Some(me) = known.ok().flatten().filter(|me| me.fits(self)) {
             return Ok(me);

@@ -8,6 +8,8 @@
 //! A cell that somebody holds stops nobody: receivers walk past it, and senders that come round to it
 //! give it a later turn and walk past it too, at the price of one message of capacity meanwhile.
 
+#![allow(clippy::inline_always)] // each was measured; see attempt.rs
+
 use super::word::{State, TURN, Word, compare};
 use super::{Claim, EPOCH_AT, HEAD_AT, Inner, TAIL_AT};
 use crate::region::owner::{Cursor, Participant};
@@ -44,7 +46,7 @@ const LAPS: usize = 2;
 const TRIES: usize = 64;
 
 impl Cursor {
-    #[inline]
+    #[inline(always)]
     fn advance(&self, slots: usize) {
         self.ticket.set(self.ticket.get() + 1);
         let next = self.index.get() + 1;
@@ -86,7 +88,7 @@ impl Cursor {
     }
 
     /// How the turn of a cell's word stands to this cursor's lap.
-    #[inline]
+    #[inline(always)]
     fn compare(&self, word: Word) -> std::cmp::Ordering {
         compare(word.turn(), self.lap.get())
     }
@@ -103,7 +105,7 @@ impl Inner {
     }
 
     /// Takes a cell to write to.
-    #[inline]
+    #[inline(always)]
     pub(super) fn claim_to_write(&self, me: &Participant) -> Ring {
         let (cursor, slots) = (&me.cursors.send, self.shape.slots);
         let tail = self.region.u64(TAIL_AT).load(Relaxed);
@@ -134,7 +136,7 @@ impl Inner {
     }
 
     /// Takes the first full cell.
-    #[inline]
+    #[inline(always)]
     pub(super) fn claim_to_read(&self, me: &Participant) -> Ring {
         self.follow(me);
         let (cursor, slots) = (&me.cursors.receive, self.shape.slots);
@@ -164,7 +166,7 @@ impl Inner {
     }
 
     /// Brings this thread's cursor up to date: messages that came back are behind it.
-    #[inline]
+    #[inline(always)]
     fn follow(&self, me: &Participant) {
         let cursors = &me.cursors;
         let epoch = self.region.u32(EPOCH_AT).load(SeqCst);
@@ -243,7 +245,7 @@ impl Inner {
     }
 
     /// Says how far the tickets have been given out.
-    #[inline]
+    #[inline(always)]
     pub(super) fn hint_tail(&self, me: &Participant) {
         let ticket = me.cursors.send.ticket.get();
         if ticket % HINT_EVERY == 0 {
@@ -255,7 +257,7 @@ impl Inner {
     }
 
     /// Notes that a cell was consumed; says now and then up to where all were.
-    #[inline]
+    #[inline(always)]
     pub(super) fn hint_head(&self, me: &Participant, consumed: Claim) {
         let (floor, slots) = (&me.cursors.floor, self.shape.slots);
         if floor.index.get() == consumed.index && floor.compare(consumed.word) == Equal {

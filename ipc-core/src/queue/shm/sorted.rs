@@ -9,6 +9,7 @@
 //! Every operation changes one word by one store, between taking the lock and giving it back. Death
 //! before that store leaves the operation undone, death after it leaves it done.
 
+use super::attempt::Receive;
 use super::word::{State, TURN_BITS, Word, compare};
 use super::{Claim, FREE_AT, FULL_AT, HEAD_AT, Inner, LOCK_AT, MODE_AT, NEXT_AT, SORTED_MODE};
 use crate::error::Errno;
@@ -69,18 +70,19 @@ impl Inner {
         Ok(index)
     }
 
-    /// `None`: full.
-    pub(super) fn send_sorted(&self, me: &Participant, data: &[u8], priority: u32) -> sys::Result<Option<()>> {
+    /// False: full.
+    #[inline(never)]
+    pub(super) fn send_sorted(&self, me: &Participant, data: &[u8], priority: u32) -> sys::Result<bool> {
         if self.knows_none(FREE_AT) {
-            return Ok(None);
+            return Ok(false);
         }
         if data.len() > FEW {
-            let Some(claim) = self.claim_sorted(me)? else { return Ok(None) };
+            let Some(claim) = self.claim_sorted(me)? else { return Ok(false) };
             self.fill(claim.index, data)?;
-            return self.publish(me, claim, data.len(), priority).map(Some);
+            return self.publish(me, claim, data.len(), priority).map(|()| true);
         }
         let mut index = self.index(me)?;
-        let Some(position) = index.take_free() else { return Ok(None) };
+        let Some(position) = index.take_free() else { return Ok(false) };
         let cell = index.cell(position)?;
         self.fill(cell, data)?;
         self.describe(cell, data.len(), priority);
@@ -88,34 +90,35 @@ impl Inner {
         index.publish(cell, position, found, priority)?;
         drop(index);
         self.published(me);
-        Ok(Some(()))
+        Ok(true)
     }
 
-    /// Takes the first message into `buf`. `None`: empty.
-    pub(super) fn receive_sorted<T>(
-        &self,
-        me: &Participant,
-        read: impl FnOnce(usize) -> sys::Result<T>,
-    ) -> sys::Result<Option<(T, u32)>> {
+    /// False: empty.
+    #[inline(never)]
+    pub(super) fn receive_sorted<R>(&self, me: &Participant, receive: &mut Receive<R>) -> sys::Result<bool>
+    where
+        R: FnMut(&Inner, usize) -> sys::Result<()>,
+    {
         if self.knows_none(FULL_AT) {
-            return Ok(None);
+            return Ok(false);
         }
         if self.shape.message_size > FEW {
-            let Some(claim) = self.take_sorted(me)? else { return Ok(None) };
-            let outcome = read(claim.index);
+            let Some(claim) = self.take_sorted(me)? else { return Ok(false) };
+            let read = (receive.read)(self, claim.index);
             self.consume(me, claim)?;
-            return outcome.map(|value| Some((value, claim.priority)));
+            receive.priority = claim.priority;
+            return read.map(|()| true);
         }
         let mut index = self.index(me)?;
-        index.mend_one()?;
-        let Some((cell, position)) = index.take_first()? else { return Ok(None) };
+        let Some((cell, position)) = index.take_first()? else { return Ok(false) };
         let found = Word(self.word(cell).load(Relaxed));
-        let outcome = read(cell);
+        let read = (receive.read)(self, cell);
         self.word(cell).store(found.freed().0, SeqCst);
         index.give_free(position)?;
         drop(index);
         self.region.wake(Class::Senders);
-        outcome.map(|value| Some((value, found.owner())))
+        receive.priority = found.owner();
+        read.map(|()| true)
     }
 
     /// Takes a cell to write to. `None`: full.
@@ -381,13 +384,14 @@ impl Index<'_> {
                     Err(other) => found = Word(other),
                 }
             }
-            if found.is_held() && queue.region.is_dead(found.owner()) {
-                found = if found.state() == State::Reading {
-                    found.become_(State::Full, queue.priority(cell))
-                } else {
-                    found.freed()
+            while found.is_held() && queue.region.is_dead(found.owner()) {
+                let back = found.state() == State::Reading;
+                let fixed = if back { found.become_(State::Full, queue.priority(cell)) } else { found.freed() };
+                // Another thread of its process may end the hold just now.
+                found = match queue.word(cell).compare_exchange(found.0, fixed.0, SeqCst, SeqCst) {
+                    Ok(_) => fixed,
+                    Err(other) => Word(other),
                 };
-                queue.word(cell).store(found.0, SeqCst);
             }
             if found.state() != State::Free && compare(found.turn(), next) != std::cmp::Ordering::Less {
                 next = found.turn().wrapping_add(1);
