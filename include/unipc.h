@@ -17,7 +17,7 @@
  *
  * Handles are opaque pointers. A closed one is refused with EBADF, not crashed on, until its place
  *   serves a new handle, as with the number of a descriptor. No thread may be in a call on a handle
- *   that another one closes.
+ *   that another one closes, unless it is of engine shm: there the close ends the other's wait.
  *
  * Timeouts are nanoseconds on the monotonic clock: UNIPC_FOREVER, 0 not to wait (EAGAIN), or more
  *   (ETIMEDOUT when they have passed). Any other negative one is EINVAL.
@@ -25,9 +25,15 @@
  * Safety is said in three words. "threads: any": any number of threads may make the call at once,
  *   on one handle too. "fork: yes": it may be made in a child of fork(2), with a handle from before,
  *   also if the parent had other threads: unipc has no lock that one of them could hold, and no
- *   thread of its own. "signals: yes": a signal handler may make it. No call is a cancellation
+ *   thread of its own but those that notify, and on engine shm those that keep a descriptor. "signals: yes": a signal handler may make it. No call is a cancellation
  *   point: pthread_cancel(3) takes effect after it. Asynchronous cancellation
  *   (PTHREAD_CANCEL_ASYNCHRONOUS) must be off.
+ *
+ * Queues of engine shm are files of /dev/shm that all who use them have mapped. A thread takes part in
+ *   one from its first call on it until it ends or the handle is closed, and that call can fail with
+ *   EUSERS: 1024 threads of all processes take part; ENOSPC: /dev/shm has no page for one more; ENOMEM.
+ *   EBADMSG, of any call on one, says that some process has spoiled its file: no more than that can come
+ *   of it. A thread or process that dies, at whatever instant, harms nobody else.
  *
  * Options are structs led by their own size. Begin with the _INIT macro and set what differs; NULL
  *   is every default. A program that was compiled with an older header works with a newer library;
@@ -39,6 +45,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 /** The version of this header; unipc_version() is that of the library. */
 #define UNIPC_VERSION_MAJOR 0
@@ -61,6 +68,7 @@
 #define UNIPC_FIFO_OPTIONS_INIT { sizeof(unipc_fifo_options), 0, 0 }
 #define UNIPC_QUEUE_OPTIONS_INIT { sizeof(unipc_queue_options), 0, 0, 0, 0, 0, 0, 0, 0 }
 #define UNIPC_QUEUE_ATTRIBUTES_INIT { sizeof(unipc_queue_attributes), 0, 0, 0, 0, 0 }
+#define UNIPC_QUEUE_SLOT_INIT { sizeof(unipc_queue_slot), 0, 0, 0, 0, { 0, 0, 0 } }
 #define UNIPC_MEMORY_OPTIONS_INIT { sizeof(unipc_memory_options), 0, 0, 0, 0 }
 #define UNIPC_SEMAPHORE_OPTIONS_INIT { sizeof(unipc_semaphore_options), 0, 0, 0, 0 }
 
@@ -225,16 +233,18 @@ typedef struct unipc_queue_options {
      */
     size_t size;
     /**
-     * Messages that it holds; 0: the system's default, fs.mqueue.msg_default. Only for making.
+     * Messages that it holds; 0: the system's default, fs.mqueue.msg_default, or 10 on engine shm.
+     * Only for making.
      */
     size_t max_messages;
     /**
-     * Bytes of the longest message; 0: the system's default, fs.mqueue.msgsize_default. Only for
-     * making.
+     * Bytes of the longest message; 0: the system's default, fs.mqueue.msgsize_default, or 8192 on
+     * engine shm. Only for making.
      */
     size_t message_size;
     /**
-     * Permission bits; 0: 0600. The umask applies. Only for making.
+     * Permission bits; 0: 0600. The umask applies. Only for making. Who uses a queue of engine shm, in
+     * whatever direction, needs both read and write.
      */
     unsigned int mode;
     /**
@@ -242,7 +252,7 @@ typedef struct unipc_queue_options {
      */
     int exact_mode;
     /**
-     * What does the work.
+     * What does the work. A queue is opened with the engine that it was made with.
      */
     unipc_engine engine;
     /**
@@ -258,6 +268,46 @@ typedef struct unipc_queue_options {
      */
     int reserved;
 } unipc_queue_options;
+
+/**
+ * A message in place, in the memory of a queue of engine shm. Begin with UNIPC_QUEUE_SLOT_INIT. It
+ * holds a message from unipc_queue_reserve() to unipc_queue_commit() or unipc_queue_abort(), or from
+ * unipc_queue_borrow() to unipc_queue_release() or unipc_queue_put_back(); before and after that it
+ * holds none, and ending that again is refused.
+ *
+ * The struct may be copied and handed to another thread, which may end what this one began. Ended
+ * once, the copies are stale: EINVAL or EOWNERDEAD. The end of the thread that reserved or borrowed
+ * ends the message too, as its death does: what was reserved is not sent, and what was borrowed is in
+ * the queue again.
+ */
+typedef struct unipc_queue_slot {
+    /**
+     * sizeof(unipc_queue_slot), as the caller compiled it.
+     */
+    size_t size;
+    /**
+     * The bytes, aligned to 16; good until the message ends or the handle is closed. Of a borrowed
+     * message they must not be written. Whoever may write the queue can change them at any time: what
+     * is checked must be copied first. NULL: no message.
+     */
+    void *data;
+    /**
+     * How many. Of a reserved message it may be made smaller before it is committed.
+     */
+    size_t length;
+    /**
+     * The priority of the message.
+     */
+    unsigned int priority;
+    /**
+     * 0.
+     */
+    int reserved;
+    /**
+     * unipc's own.
+     */
+    uint64_t loan[3];
+} unipc_queue_slot;
 
 /**
  * What a queue is like. Begin with UNIPC_QUEUE_ATTRIBUTES_INIT.
@@ -307,7 +357,7 @@ typedef struct unipc_semaphore_options {
      */
     int exact_mode;
     /**
-     * What does the work.
+     * What does the work: UNIPC_ENGINE_POSIX, which is glibc's own futex. Another is EOPNOTSUPP.
      */
     unipc_engine engine;
     /**
@@ -320,6 +370,12 @@ typedef struct unipc_semaphore_options {
  * The system's own object, which every other POSIX program can open too.
  */
 #define UNIPC_ENGINE_POSIX 0
+
+/**
+ * An object of unipc's own, in a file of /dev/shm that all who use it have mapped: it makes no system
+ * call where nothing has to be waited for. Queues only, so far.
+ */
+#define UNIPC_ENGINE_SHM 1
 
 /**
  * Sending and receiving.
@@ -1341,23 +1397,29 @@ int unipc_pipe_writer_duplicate_onto(const struct unipc_pipe_writer *writer,
 int unipc_pipe_writer_close(struct unipc_pipe_writer *writer);
 
 /**
- * Makes a queue that must not exist yet, and opens it.
+ * Makes a queue that must not exist yet, on whichever engine, and opens it.
  *
  * `name` is "/orders": one slash at its beginning, no other, and 1 to 255 bytes behind it.
  * `options` may be NULL.
+ *
+ * On engine posix it lives in the kernel, within the limits of fs.mqueue and RLIMIT_MSGQUEUE. On
+ * engine shm it is the file /dev/shm/unipc.queue.orders, of which all space is reserved now, for as
+ * many messages of as many bytes as /dev/shm has room for, each up to 2147483647; the threads of all
+ * processes that use it at one time are 1024 at most.
  *
  * - Ownership: the handle is the caller's, until unipc_queue_close(). The queue itself stays until
  *   unipc_queue_unlink() and the last close, or the end of the system.
  * - Blocking: never.
  * - Errors: EEXIST; EINVAL, EMFILE, ENOSPC, ENOMEM: the sentence names the limit that a size or
  *   count goes beyond, its value and the way out; EACCES; ENAMETOOLONG; ENFILE; E2BIG: options of
- *   a newer header.
+ *   a newer header; EOPNOTSUPP: engine shm where the C library or the kernel has no robust futexes.
  * - Safety: threads: any; fork: yes; signals: no.
  * - See: mq_open(3)
  *
  * @return the handle, or NULL with errno set.
  */
-struct unipc_queue *unipc_queue_create(const char *name, const struct unipc_queue_options *options);
+struct unipc_queue *unipc_queue_create(const char *name,
+                                       const struct unipc_queue_options *options);
 
 /**
  * Opens a queue that exists. Its own sizes and mode hold, not those of `options`, which may be
@@ -1365,14 +1427,18 @@ struct unipc_queue *unipc_queue_create(const char *name, const struct unipc_queu
  *
  * - Ownership: the handle is the caller's, until unipc_queue_close().
  * - Blocking: never.
- * - Errors: ENOENT; EACCES; EINVAL; ENAMETOOLONG; EMFILE; ENFILE; E2BIG: options of a newer
- *   header.
+ * - Errors: ENOENT; EACCES; EINVAL: the name, or the queue is of the other engine; ENAMETOOLONG;
+ *   EMFILE; ENFILE; E2BIG: options of a newer header. On engine shm: EBADMSG: the file is no queue, or
+ *   spoiled; EPROTO: of another version of unipc's layout or another kind of machine; EUSERS: 1024
+ *   threads use it; ENOSPC: no page of /dev/shm is left for one more; ENOMEM; EOPNOTSUPP as
+ *   unipc_queue_create().
  * - Safety: threads: any; fork: yes; signals: no.
  * - See: mq_open(3)
  *
  * @return the handle, or NULL with errno set.
  */
-struct unipc_queue *unipc_queue_open(const char *name, const struct unipc_queue_options *options);
+struct unipc_queue *unipc_queue_open(const char *name,
+                                     const struct unipc_queue_options *options);
 
 /**
  * Opens a queue, or makes it if it does not exist, and stores in `created`, which may be NULL, 1
@@ -1391,7 +1457,8 @@ struct unipc_queue *unipc_queue_open_or_create(const char *name,
                                                int *created);
 
 /**
- * Removes the name of a queue. Who has it open keeps it; it goes with the last of them.
+ * Removes the name of a queue, of whichever engine. Who has it open keeps it; it goes with the last
+ * of them.
  *
  * - Ownership: none changes.
  * - Blocking: never.
@@ -1501,6 +1568,163 @@ ssize_t unipc_queue_receive_alloc(struct unipc_queue *queue,
                                   int64_t timeout);
 
 /**
+ * Sends `count` messages of one `priority`: waits until there is room for the first, and then sends
+ * as many as there is room for. Those behind did not go, and what is wrong with one of them is told
+ * by the next call, of which it is the first.
+ *
+ * - Ownership: `messages` and their bytes stay the caller's, and are copied.
+ * - Blocking: as unipc_queue_send(), for the first.
+ * - Errors: those of unipc_queue_send(), of the first; EINVAL: a NULL in any of them. None went.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: sendmmsg(2)
+ *
+ * @return how many went, 0 only of 0, or -1 with errno set.
+ */
+ssize_t unipc_queue_send_many(struct unipc_queue *queue,
+                              const struct iovec *messages,
+                              size_t count,
+                              unsigned int priority,
+                              int64_t timeout);
+
+/**
+ * Takes up to `count` messages: waits for the first, and then takes what is there. Message i goes
+ * into `buffers[i]`, its length into `lengths[i]` and its priority into `priorities[i]`, if that
+ * array is not NULL. Each buffer has at least the queue's message_size.
+ *
+ * - Ownership: all arrays and buffers stay the caller's. `buffers` is not changed, and can serve again.
+ * - Blocking: as unipc_queue_receive(), for the first.
+ * - Errors: those of unipc_queue_receive(), of the first; EINVAL: a NULL, in any of `buffers` too. None
+ *   was taken. A later buffer that is too short ends the batch before it.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: recvmmsg(2)
+ *
+ * @return how many were taken, 0 only of 0, or -1 with errno set.
+ */
+ssize_t unipc_queue_receive_many(struct unipc_queue *queue,
+                                 const struct iovec *buffers,
+                                 size_t *lengths,
+                                 unsigned int *priorities,
+                                 size_t count,
+                                 int64_t timeout);
+
+/**
+ * Takes room for a message of `length` bytes and `priority` in the queue itself, waits while there is
+ * none, and fills `slot`. The bytes are then written at `slot->data` and sent by unipc_queue_commit():
+ * nothing is copied. What is not written is what some message left there. Engine shm only.
+ *
+ * - Ownership: the room is the slot's, until unipc_queue_commit() or unipc_queue_abort(); on failure the
+ *   slot holds nothing.
+ * - Blocking: as unipc_queue_send().
+ * - Errors: those of unipc_queue_send(); EINVAL: the slot holds a message, or says that it has no size;
+ *   EOPNOTSUPP: engine posix.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: mq_timedsend(3)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_queue_reserve(struct unipc_queue *queue,
+                        size_t length,
+                        unsigned int priority,
+                        struct unipc_queue_slot *slot,
+                        int64_t timeout);
+
+/**
+ * Sends what was written to a reserved slot: its first `slot->length` bytes.
+ *
+ * - Ownership: the slot holds nothing any more, unless EBADF, EMSGSIZE or EINVAL says otherwise.
+ * - Blocking: never.
+ * - Errors: EMSGSIZE: `slot->length` is more than was reserved; EINVAL: the slot holds no reservation of
+ *   this queue; EOWNERDEAD: the thread that reserved has ended and the others took its room back, or a
+ *   copy of the slot was ended before, and nothing is sent; EOPNOTSUPP: engine posix.
+ * - Safety: threads: any; fork: the child ends what it began itself; signals: no.
+ * - See: mq_timedsend(3)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_queue_commit(struct unipc_queue *queue,
+                       struct unipc_queue_slot *slot);
+
+/**
+ * Gives back the room of a reserved slot, and sends nothing.
+ *
+ * - Ownership: the slot holds nothing any more, unless EBADF or EINVAL says otherwise.
+ * - Blocking: never.
+ * - Errors: EINVAL: the slot holds no reservation of this queue; EOWNERDEAD: it was over before;
+ *   EOPNOTSUPP: engine posix.
+ * - Safety: threads: any; fork: the child ends what it began itself; signals: no.
+ * - See: mq_overview(7)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_queue_abort(struct unipc_queue *queue, struct unipc_queue_slot *slot);
+
+/**
+ * Takes the oldest message of the highest priority as unipc_queue_receive(), but leaves its bytes
+ * where they are and fills `slot`. Nobody else receives it, until unipc_queue_release() consumes it or
+ * unipc_queue_put_back() puts it where it was. If this process dies before, the others receive it: so
+ * each message is dealt with at least once. Engine shm only.
+ *
+ * - Ownership: the message is the slot's, until unipc_queue_release() or unipc_queue_put_back(); on
+ *   failure the slot holds nothing.
+ * - Blocking: as unipc_queue_receive().
+ * - Errors: those of unipc_queue_receive() but EMSGSIZE; EINVAL: the slot holds a message, or says that
+ *   it has no size; EOPNOTSUPP: engine posix.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: mq_timedreceive(3)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_queue_borrow(struct unipc_queue *queue,
+                       struct unipc_queue_slot *slot,
+                       int64_t timeout);
+
+/**
+ * Consumes a borrowed message: it is out of the queue.
+ *
+ * - Ownership: the slot holds nothing any more, unless EBADF or EINVAL says otherwise.
+ * - Blocking: never.
+ * - Errors: EINVAL: the slot holds no borrowed message of this queue; EOWNERDEAD: the thread that
+ *   borrowed has ended and the others took its message back, or a copy of the slot was ended before;
+ *   EOPNOTSUPP: engine posix.
+ * - Safety: threads: any; fork: the child ends what it began itself; signals: no.
+ * - See: mq_timedreceive(3)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_queue_release(struct unipc_queue *queue,
+                        struct unipc_queue_slot *slot);
+
+/**
+ * Puts a borrowed message back to where it was, before those that were behind it.
+ *
+ * - Ownership: the slot holds nothing any more, unless EBADF or EINVAL says otherwise.
+ * - Blocking: never.
+ * - Errors: EINVAL: the slot holds no borrowed message of this queue; EOWNERDEAD: it was over before;
+ *   EOPNOTSUPP: engine posix.
+ * - Safety: threads: any; fork: the child ends what it began itself; signals: no.
+ * - See: mq_overview(7)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_queue_put_back(struct unipc_queue *queue,
+                         struct unipc_queue_slot *slot);
+
+/**
+ * Ends all waits on this handle, in whatever thread, now and later: who waits, or would have to, gets
+ * ESHUTDOWN. What needs no wait goes on, and so do other handles. A child made by fork is not
+ * concerned. Engine shm only.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: EOPNOTSUPP: engine posix, whose waits are the kernel's.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: shutdown(2)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_queue_shutdown(struct unipc_queue *queue);
+
+/**
  * Fills `attributes` with what the queue is like now.
  *
  * - Ownership: `attributes` stays the caller's.
@@ -1516,7 +1740,8 @@ int unipc_queue_get_attributes(const struct unipc_queue *queue,
 
 /**
  * Sets, with `on` not 0, or clears that no call on this handle waits. Handles that were opened
- * separately are not concerned; those of a child that inherited this one are.
+ * separately are not concerned. A child that inherits this one has what was set before the fork; on
+ * engine posix what is set later, too.
  *
  * - Ownership: none changes.
  * - Blocking: never.
@@ -1530,12 +1755,14 @@ int unipc_queue_set_nonblocking(struct unipc_queue *queue, int on);
 
 /**
  * The descriptor of the queue, for poll(2) and its kin: readable while it holds a message,
- * writable while it has room.
+ * writable while it has room. On engine shm it is an eventfd, not to be read or written, and from the
+ * first time that it is asked for a thread of this process keeps it right; what this handle does it
+ * shows at once, and what others do a little later.
  *
  * - Ownership: stays the handle's: not to be closed, and good until unipc_queue_close().
  * - Blocking: never.
  * - Errors: those of every call.
- * - Safety: threads: any; fork: yes; signals: no.
+ * - Safety: threads: any; fork: yes, and a child that polls asks for it anew; signals: no.
  * - See: mq_overview(7)
  *
  * @return the descriptor, or -1 with errno set.
@@ -1545,18 +1772,21 @@ int unipc_queue_fd(const struct unipc_queue *queue);
 /**
  * Has `signal` sent to this process, once, when a message comes into the empty queue and nobody
  * waits for it; si_code is SI_MESGQ, and si_value holds `value`. One process at a time can be
- * registered with a queue.
+ * registered with a queue. On engine shm a thread of this process waits for the message and sends the
+ * signal.
  *
- * - Ownership: none changes; the registration is this process's until it fires, is cancelled or any
- *   handle of the queue is closed in this process.
+ * - Ownership: none changes; the registration is this process's until it fires, is cancelled or this
+ *   handle is closed; on engine posix, any handle of the queue in this process.
  * - Blocking: never.
- * - Errors: EBUSY: some process is registered; EINVAL: no such signal.
+ * - Errors: EBUSY: some process is registered; EINVAL: no such signal; EAGAIN: no thread can be made.
  * - Safety: threads: any; fork: the child has no registration; signals: no.
  * - See: mq_notify(3)
  *
  * @return 0, or -1 with errno set.
  */
-int unipc_queue_notify_signal(struct unipc_queue *queue, int signal, size_t value);
+int unipc_queue_notify_signal(struct unipc_queue *queue,
+                              int signal,
+                              size_t value);
 
 /**
  * Has `callback` called with `argument`, once and on a thread of its own, when a message comes
@@ -1565,8 +1795,8 @@ int unipc_queue_notify_signal(struct unipc_queue *queue, int signal, size_t valu
  * signals blocked but those of its own faults.
  *
  * - Ownership: `argument` is only passed on; it must be good until the call has returned or
- *   unipc_queue_cancel_notify() has. Closing any handle of the queue in this process cancels too,
- *   but a call that is due by then may still come.
+ *   unipc_queue_cancel_notify() has. Closing this handle cancels too, on engine posix any handle of
+ *   the queue in this process, but a call that is due by then may still come.
  * - Blocking: never.
  * - Errors: EBUSY: some process is registered; EAGAIN: no thread can be made; EMFILE.
  * - Safety: threads: any; fork: the child has no registration, but a descriptor of it until it
@@ -1596,11 +1826,16 @@ int unipc_queue_cancel_notify(struct unipc_queue *queue);
 /**
  * Closes the handle. NULL is allowed. The queue and its messages stay.
  *
+ * On engine shm other threads may be in calls on the handle: their waits end with EBADF, and this
+ * call returns when all of them are out. What slots still hold goes back to the queue, and their bytes
+ * are not there any more.
+ *
  * - Ownership: takes the handle; this process's notification by the queue is cancelled.
- * - Blocking: never.
+ * - Blocking: on engine shm for as long as other threads are in calls, of which none goes on waiting
+ *   but unipc_queue_cancel_notify(); otherwise never.
  * - Errors: EBADF: it is closed already.
- * - Safety: threads: none may be in a call on the handle, as with close(2); fork: the handles of
- *   parent and child are closed separately; signals: no.
+ * - Safety: threads: any on engine shm; on engine posix none may be in a call on the handle, as with
+ *   close(2); fork: the handles of parent and child are closed separately; signals: no.
  * - See: mq_close(3)
  *
  * @return 0, or -1 with errno set.
@@ -1617,7 +1852,8 @@ int unipc_queue_close(struct unipc_queue *queue);
  *   stays until unipc_semaphore_unlink() and the last close, or the end of the system.
  * - Blocking: never.
  * - Errors: EEXIST; EINVAL: the name, the mode, a value beyond UNIPC_SEMAPHORE_MAX; EACCES;
- *   ENAMETOOLONG; ENOSPC; EMFILE; ENFILE; ENOMEM; E2BIG: options of a newer header.
+ *   ENAMETOOLONG; ENOSPC; EMFILE; ENFILE; ENOMEM; E2BIG: options of a newer header; EOPNOTSUPP: engine
+ *   shm.
  * - Safety: threads: any; fork: yes; signals: no.
  * - See: sem_open(3)
  *
@@ -1633,7 +1869,7 @@ struct unipc_semaphore *unipc_semaphore_create(const char *name,
  * - Ownership: the handle is the caller's, until unipc_semaphore_close().
  * - Blocking: never.
  * - Errors: ENOENT; EACCES; EINVAL: the name, or what is there is no semaphore; ENAMETOOLONG;
- *   EMFILE; ENFILE; ENOMEM; E2BIG: options of a newer header.
+ *   EMFILE; ENFILE; ENOMEM; E2BIG: options of a newer header; EOPNOTSUPP: engine shm.
  * - Safety: threads: any; fork: yes; signals: no.
  * - See: sem_open(3)
  *

@@ -4,9 +4,10 @@
 
 mod failure;
 mod handle;
+mod presence;
 
 pub use failure::{Failure, last_error};
-pub use handle::{Handle, Kind, close, get, get_mut, hand};
+pub use handle::{Handle, Inside, Kind, close, enter, get, get_mut, hand};
 
 use libc::ssize_t;
 use std::ffi::{CStr, OsStr, c_char, c_int, c_void};
@@ -191,6 +192,46 @@ fn check_range(argument: &'static str, start: *const c_void, length: usize) -> R
     Ok(())
 }
 
+/// Bytes of an `iovec`, known to be good to read.
+#[repr(transparent)]
+pub struct Piece(libc::iovec);
+
+impl AsRef<[u8]> for Piece {
+    #[inline]
+    fn as_ref(&self) -> &[u8] {
+        let Piece(piece) = self;
+        // SAFETY: `pieces` checked it, and its caller vouches for the bytes.
+        unsafe { if piece.iov_len == 0 { &[] } else { slice::from_raw_parts(piece.iov_base.cast(), piece.iov_len) } }
+    }
+}
+
+/// Several runs of bytes to read from.
+///
+/// # Safety
+/// `pieces` is NULL or `count` of them, each as [`bytes`] has it.
+pub unsafe fn pieces<'a>(
+    argument: &'static str,
+    pieces: *const libc::iovec,
+    count: usize,
+) -> Result<&'a [Piece], Failure> {
+    // SAFETY: as this function's.
+    let pieces: &[Piece] = unsafe { array(argument, pieces.cast(), count) }?;
+    for Piece(piece) in pieces {
+        check_range(argument, piece.iov_base, piece.iov_len)?;
+    }
+    Ok(pieces)
+}
+
+/// Things that somebody laid side by side.
+///
+/// # Safety
+/// `start` is NULL or `count` of them, which nobody changes during the call.
+pub unsafe fn array<'a, T>(argument: &'static str, start: *const T, count: usize) -> Result<&'a [T], Failure> {
+    check_range(argument, start.cast(), count.saturating_mul(size_of::<T>()))?;
+    // SAFETY: so many, in less than isize::MAX bytes, at a pointer that is not NULL.
+    Ok(if count == 0 { &[] } else { unsafe { slice::from_raw_parts(start, count) } })
+}
+
 /// A descriptor that stays the caller's.
 ///
 /// # Safety
@@ -224,7 +265,7 @@ pub unsafe fn adopt_fd<T>(fd: c_int, adopt: impl FnOnce(OwnedFd) -> Result<T, (E
 /// says how long, and all zero means every default.
 ///
 /// # Safety
-/// `repr(C)`, integers without padding, the first of them `size: usize`.
+/// `repr(C)`, integers and raw pointers without padding, the first of them `size: usize`.
 pub unsafe trait Versioned: Copy {}
 
 /// Beyond this no struct of ours will ever grow; a larger `size` was never initialised.
@@ -249,7 +290,7 @@ pub unsafe fn options<T: Versioned>(given: *const T) -> Result<T, Failure> {
             return Err(Failure::Newer { size, ours });
         }
     }
-    // SAFETY: integers, each of them written or zero.
+    // SAFETY: integers and raw pointers, each of them written or zero.
     Ok(unsafe { all.assume_init() })
 }
 
@@ -271,6 +312,22 @@ pub unsafe fn fill<T: Versioned>(argument: &'static str, out: *mut T, value: &T)
         to.add(ours.min(size)).write_bytes(0, size.saturating_sub(ours));
     }
     Ok(())
+}
+
+/// The caller's struct itself, of which both sides read and write fields one by one. It is as long as
+/// ours at least; what a newer header has behind that stays as it is.
+///
+/// # Safety
+/// `given` is NULL or as many bytes as its first field says, and nobody else uses it during the call.
+#[inline]
+pub unsafe fn shared<'a, T: Versioned>(argument: &'static str, given: *mut T) -> Result<&'a mut T, Failure> {
+    if given.is_null() {
+        return Err(Failure::Null(argument));
+    }
+    // SAFETY: a size leads every such struct.
+    let size = check_size(unsafe { given.cast::<usize>().read() })?;
+    // SAFETY: so many bytes, the caller's to lend; integers and raw pointers.
+    if size < size_of::<T>() { Err(Failure::Size(size)) } else { Ok(unsafe { &mut *given }) }
 }
 
 fn check_size(size: usize) -> Result<usize, Failure> {

@@ -41,7 +41,7 @@ pub struct unipc_semaphore_options {
     pub mode: c_uint,
     /// Not 0: the umask does not apply to `mode`.
     pub exact_mode: c_int,
-    /// What does the work.
+    /// What does the work: UNIPC_ENGINE_POSIX, which is glibc's own futex. Another is EOPNOTSUPP.
     pub engine: unipc_engine,
     /// 0.
     pub reserved: c_int,
@@ -68,7 +68,8 @@ unsafe fn read(given: *const unipc_semaphore_options) -> Result<SemaphoreOptions
 ///   stays until unipc_semaphore_unlink() and the last close, or the end of the system.
 /// - Blocking: never.
 /// - Errors: EEXIST; EINVAL: the name, the mode, a value beyond UNIPC_SEMAPHORE_MAX; EACCES;
-///   ENAMETOOLONG; ENOSPC; EMFILE; ENFILE; ENOMEM; E2BIG: options of a newer header.
+///   ENAMETOOLONG; ENOSPC; EMFILE; ENFILE; ENOMEM; E2BIG: options of a newer header; EOPNOTSUPP: engine
+///   shm.
 /// - Safety: threads: any; fork: yes; signals: no.
 /// - See: sem_open(3)
 ///
@@ -87,7 +88,7 @@ pub unsafe extern "C" fn unipc_semaphore_create(
 /// - Ownership: the handle is the caller's, until unipc_semaphore_close().
 /// - Blocking: never.
 /// - Errors: ENOENT; EACCES; EINVAL: the name, or what is there is no semaphore; ENAMETOOLONG;
-///   EMFILE; ENFILE; ENOMEM; E2BIG: options of a newer header.
+///   EMFILE; ENFILE; ENOMEM; E2BIG: options of a newer header; EOPNOTSUPP: engine shm.
 /// - Safety: threads: any; fork: yes; signals: no.
 /// - See: sem_open(3)
 ///

@@ -41,6 +41,15 @@ pub enum Failure {
         ours: usize,
     },
     NoMemory(usize),
+    /// A slot in which no message is held.
+    EmptySlot,
+    /// A slot in which one is held that would be forgotten.
+    FullSlot,
+    /// A slot's length is more than was reserved.
+    GrownSlot {
+        length: usize,
+        reserved: u64,
+    },
 }
 
 impl From<Error> for Failure {
@@ -82,6 +91,7 @@ impl Failure {
             Failure::Closed(_) | Failure::NoDescriptor(_) | Failure::NoDescriptorBehind => libc::EBADF,
             Failure::Newer { .. } => libc::E2BIG,
             Failure::NoMemory(_) => libc::ENOMEM,
+            Failure::GrownSlot { .. } => libc::EMSGSIZE,
             _ => libc::EINVAL,
         }
     }
@@ -108,6 +118,11 @@ impl fmt::Display for Failure {
                 write!(f, "of the struct's {size} bytes this older library knows {ours}, and fields beyond are set")
             }
             Failure::NoMemory(bytes) => write!(f, "no memory for {bytes} bytes"),
+            Failure::EmptySlot => f.write_str("the slot holds no message: it was ended, or never filled"),
+            Failure::FullSlot => f.write_str("the slot holds a message already: end that first"),
+            Failure::GrownSlot { length, reserved } => {
+                write!(f, "the slot's length is {length}, and {reserved} bytes were reserved")
+            }
         }
     }
 }
