@@ -150,6 +150,9 @@ static inline int run_apart(int test) {
         shm_unlink(shared->names[i]);
         sem_unlink(shared->names[i]);
         unlink(shared->names[i]);
+        char path[128];
+        snprintf(path, sizeof path, "/dev/shm/unipc.queue.%s", shared->names[i] + 1);
+        unlink(path);
     }
     return status;
 }

@@ -5,6 +5,7 @@
 unipc_fifo_options fifo_options = UNIPC_FIFO_OPTIONS_INIT;
 unipc_queue_options queue_options = UNIPC_QUEUE_OPTIONS_INIT;
 unipc_queue_attributes queue_attributes = UNIPC_QUEUE_ATTRIBUTES_INIT;
+unipc_queue_slot queue_slot = UNIPC_QUEUE_SLOT_INIT;
 unipc_memory_options memory_options = UNIPC_MEMORY_OPTIONS_INIT;
 unipc_semaphore_options semaphore_options = UNIPC_SEMAPHORE_OPTIONS_INIT;
 
@@ -23,7 +24,7 @@ unsigned int limits[] = {
 
 int numbers[] = {
     UNIPC_VERSION_MAJOR, UNIPC_VERSION_MINOR, UNIPC_VERSION_PATCH, UNIPC_VERSION_NUMBER * 2,
-    UNIPC_ENGINE_POSIX,
+    UNIPC_ENGINE_POSIX, UNIPC_ENGINE_SHM,
     UNIPC_ACCESS_READ_WRITE, UNIPC_ACCESS_READ_ONLY, UNIPC_ACCESS_WRITE_ONLY,
     UNIPC_SHARING_SHARED, UNIPC_SHARING_PRIVATE,
     UNIPC_PROTECTION_NONE, UNIPC_PROTECTION_READ, UNIPC_PROTECTION_READ_WRITE

@@ -177,8 +177,11 @@ TEST(a_bad_name_engine_or_mode_is_refused) {
     FAILS_NULL(unipc_semaphore_create(name, 0, NULL), ENAMETOOLONG, "251");
     FAILS_NULL(unipc_semaphore_create("lock", 0, NULL), EINVAL, "slash");
     FAILS_NULL(unipc_semaphore_open(NULL, NULL), EINVAL, "unipc_semaphore_open: name is NULL");
-    options.engine = 1;
-    FAILS_NULL(unipc_semaphore_create(unique("engine"), 0, &options), EINVAL, "1 is no engine");
+    options.engine = 7;
+    FAILS_NULL(unipc_semaphore_create(unique("engine"), 0, &options), EINVAL, "7 is no engine");
+    options.engine = UNIPC_ENGINE_SHM;
+    FAILS_NULL(unipc_semaphore_create(unique("engine"), 0, &options), EOPNOTSUPP, "use engine posix");
+    FAILS_NULL(unipc_semaphore_open(unique("engine"), &options), EOPNOTSUPP, "use engine posix");
     options.engine = UNIPC_ENGINE_POSIX;
     options.mode = 010000;
     FAILS_NULL(unipc_semaphore_create(unique("mode"), 0, &options), EINVAL, "mode");
