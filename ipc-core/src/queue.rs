@@ -823,10 +823,11 @@ impl Queue {
         Ok(())
     }
 
-    /// Has this process sent `signal` when a message comes into the empty queue and nobody waits in a
-    /// receive without a monotonic deadline. Once: register anew for the next. The handler finds
-    /// `SI_MESGQ` in `si_code` and `value` in `si_value`. A queue has one registration at a time, of
-    /// whichever process and kind; closing any handle of the queue in this process removes it.
+    /// Has this process sent `signal` when a message comes into the empty queue and nobody waits to
+    /// receive (on engine posix, without a monotonic deadline). Once: register anew for the next. The handler
+    /// finds `SI_MESGQ` in `si_code` and `value` in `si_value`. A queue has one registration at a time, of
+    /// whichever process and kind; closing the handle removes it (on engine posix, closing any handle of
+    /// the queue in this process). On engine shm a thread of this process waits for the message meanwhile.
     /// [mq_notify(3)](https://man7.org/linux/man-pages/man3/mq_notify.3.html).
     ///
     /// # Errors
@@ -928,7 +929,7 @@ impl AsRawFd for Queue {
 }
 
 impl QueueOptions {
-    /// How many messages fit; the system's default (fs.mqueue.msg_default) unless set.
+    /// How many messages fit; the system's default (fs.mqueue.msg_default) unless set, 10 on engine shm.
     ///
     /// ```
     /// unipc::Queue::options().max_messages(8);
@@ -938,7 +939,8 @@ impl QueueOptions {
         self
     }
 
-    /// How many bytes a message has at most; the system's default (fs.mqueue.msgsize_default) unless set.
+    /// How many bytes a message has at most; the system's default (fs.mqueue.msgsize_default) unless set,
+    /// 8192 on engine shm.
     ///
     /// ```
     /// unipc::Queue::options().message_size(1024);
@@ -1003,8 +1005,9 @@ impl QueueOptions {
     ///
     /// # Errors
     /// EEXIST. EINVAL: no valid name, a mode beyond 0777, a size of 0 or beyond fs.mqueue.msg_max or
-    /// msgsize_max. EMFILE: RLIMIT_MSGQUEUE or RLIMIT_NOFILE. ENOSPC: fs.mqueue.queues_max. The
-    /// sentence names the limit, its value and the way out. ENAMETOOLONG, ENOMEM, ENFILE.
+    /// msgsize_max. EMFILE: RLIMIT_MSGQUEUE or RLIMIT_NOFILE. ENOSPC: fs.mqueue.queues_max; on engine
+    /// shm, the space of /dev/shm. The sentence names the limit, its value and the way out. ENAMETOOLONG,
+    /// ENOMEM, ENFILE. EOPNOTSUPP: engine shm, and the system has no robust futexes.
     ///
     /// ```
     /// # let name = format!("/unipc-doc-queue-ocreate-{}", std::process::id());
@@ -1054,7 +1057,10 @@ impl QueueOptions {
     /// Opens a queue that exists; its own size and mode hold.
     ///
     /// # Errors
-    /// ENOENT. EACCES: its mode forbids the access asked for. EINVAL, ENAMETOOLONG: no valid name. EMFILE.
+    /// ENOENT. EACCES: its mode forbids the access asked for (engine shm: reading and writing, whatever is
+    /// asked for). EINVAL: it is of the other engine; no valid name. ENAMETOOLONG, EMFILE. On engine shm,
+    /// EBADMSG: its contents cannot be; EPROTO: it is of another version or machine; EUSERS: 1024 threads
+    /// take part already; ENOSPC: there is no space for one more.
     ///
     /// ```
     /// assert!(unipc::Queue::options().open("/no-such-queue").is_err());

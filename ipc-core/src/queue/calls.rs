@@ -1,4 +1,4 @@
-//! Callbacks that run on threads of their own, and how to wait until none does.
+//! Calls that go on in other threads of a handle (callbacks, waits), and how to wait until none does.
 
 use crate::sys::futex;
 use std::cell::Cell;
@@ -6,7 +6,7 @@ use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-/// How many threads of a handle run a callback, or will.
+/// How many threads of a handle are in such a call, or will be.
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
     /// The process whose threads they are, above their number: a child made by fork has the handle,
@@ -28,15 +28,20 @@ impl Calls {
 
     pub fn begin(self: &Arc<Calls>) -> Call {
         let next = |count| Some(u64::from(std::process::id()) << 32 | (Calls::here(count).unwrap_or(0) + 1));
-        let _ = self.count.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
+        let _ = self.count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, next);
         Call(self.clone())
+    }
+
+    /// Whether any is left.
+    pub fn any(&self) -> bool {
+        Calls::here(self.count.load(Ordering::SeqCst)).unwrap_or(0) > 0
     }
 
     /// Waits until none is left, unless one of them asks.
     pub fn wait(self: &Arc<Calls>) {
         while OWN.get() != Arc::as_ptr(self) {
             let ended = self.ended.load(Ordering::Acquire);
-            if Calls::here(self.count.load(Ordering::Acquire)).unwrap_or(0) == 0 {
+            if !self.any() {
                 break;
             }
             futex::wait(&self.ended, ended);

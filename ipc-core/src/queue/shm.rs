@@ -2,9 +2,9 @@
 //!
 //! A cell of the queue is a [`word`] and the message. While all messages have one priority the cells are a
 //! [`ring`]; from the first of another priority on they are [`sorted`]. What is common to both is here:
-//! making and opening, waiting, and the two steps of a send (claim, publish) and of a receive (claim,
-//! consume), between which the thread's tag stands in the word. docs/crash.md says what death at each
-//! instant leaves.
+//! making and opening, and the two steps of a send (claim, publish) and of a receive (claim, consume),
+//! between which the thread's tag stands in the word. An [`attempt`] does both, and waits if it must.
+//! docs/layout.md has every byte, and docs/crash.md what death at each instant leaves.
 
 #![allow(clippy::inline_always)] // each was measured; see attempt.rs
 
@@ -18,6 +18,7 @@ use crate::deadline::Deadline;
 use crate::error::{Errno, Error};
 use crate::name::Name;
 use crate::options::{Access, Mode};
+use crate::queue::calls::Calls;
 use crate::queue::{PRIORITY_MAX, Size};
 use crate::region::Region;
 use crate::region::header::{ENGINE_AT, Header, SIZE, Spoiled};
@@ -30,7 +31,7 @@ use std::ffi::CString;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 use watch::Watch;
 use word::{State, Word};
@@ -121,8 +122,8 @@ struct Inner {
     nonblocking: AtomicBool,
     /// Waits on this handle have ended for good.
     shut: AtomicBool,
-    /// How many threads wait on this handle, or are about to.
-    waiting: AtomicU32,
+    /// Threads that wait on this handle, or are about to.
+    waits: Arc<Calls>,
     /// 0 where there is one processor alone: spinning only keeps the peer from it.
     spins: u32,
 }
@@ -139,7 +140,7 @@ impl Queue {
             access,
             nonblocking: AtomicBool::new(nonblocking),
             shut: AtomicBool::new(false),
-            waiting: AtomicU32::new(0),
+            waits: Arc::default(),
             spins: if thread::processors() == 1 { 0 } else { SPINS_MAX },
         };
         Queue {
@@ -627,7 +628,7 @@ impl Inner {
         // One who looked just before may be about to sleep still, and others set the bits anew.
         loop {
             self.region.wake_all();
-            if self.waiting.load(SeqCst) == 0 {
+            if !self.waits.any() {
                 break;
             }
             std::thread::sleep(Duration::from_millis(1));

@@ -149,7 +149,7 @@ impl Inner {
         if self.spin(me, attempt, deadline)? {
             return Ok(());
         }
-        self.waiting.fetch_add(1, SeqCst);
+        let _waiting = self.waits.begin();
         let outcome = self.sleep(me, attempt, deadline);
         self.region.finish(me);
         // Whoever prepared to sleep may have been taken for a sleeper, and woken in another's place.
@@ -159,7 +159,6 @@ impl Inner {
             // If this thread was to learn of a death, now another is.
             self.region.wake_another(me, A::CLASS);
         }
-        self.waiting.fetch_sub(1, SeqCst);
         outcome
     }
 
