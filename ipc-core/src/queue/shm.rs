@@ -425,13 +425,13 @@ impl Inner {
 
     #[inline(always)]
     fn may_send(&self, len: usize, priority: u32) -> sys::Result<()> {
+        if priority > PRIORITY_MAX {
+            return Err(Errno::INVALID);
+        }
         if self.access == Access::ReadOnly {
             return Err(Errno::BAD_HANDLE);
         }
-        if len > self.shape.message_size {
-            return Err(Errno::TOO_LONG);
-        }
-        if priority > PRIORITY_MAX { Err(Errno::INVALID) } else { Ok(()) }
+        if len > self.shape.message_size { Err(Errno::TOO_LONG) } else { Ok(()) }
     }
 
     #[inline(always)]
