@@ -596,10 +596,12 @@ struct Entrant {
         long least = std::max<long>(2000, 20 * long(row.shape.depth));
         messages = row.messages;
         for (long trial = least; messages == 0; trial *= 8) {
-            if (!run(trial))
+            double once = run(trial) ? latest : NAN;
+            if (std::isnan(once) || !run(trial))
                 return false;
-            if (latest * double(trial) > run_ns / 16)
-                messages = std::clamp(long(run_ns / latest), least, 10000000L);
+            double cost = std::min(once, latest); /* whoever was disturbed once is not to have short runs for it */
+            if (cost * double(trial) > run_ns / 16)
+                messages = std::clamp(long(run_ns / cost), least, 10000000L);
         }
         return true;
     }
