@@ -226,7 +226,7 @@ impl Region {
             let mut found = word.load(Acquire);
             while found == 0 || robust::is_marked_dead(found) {
                 // Enlisted first: from the instant that the word is ours, the kernel watches over it.
-                let life = Life::enlist(&self.mapping, page)?;
+                let life = Life::enlist(self.fd(), page)?;
                 let Err(other) = word.compare_exchange(found, robust::alive_word(), SeqCst, Acquire) else {
                     return self.settle(place, life, found != 0, heal);
                 };

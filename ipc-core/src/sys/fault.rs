@@ -188,7 +188,8 @@ fn install(page: usize) -> Result<()> {
         ours.sa_sigaction = handler();
         ours.sa_flags = found.sa_flags & (libc::SA_NODEFER | libc::SA_RESTART) | libc::SA_SIGINFO | libc::SA_ONSTACK;
         let replaced = disposition(Some(&ours))?;
-        if replaced.sa_sigaction != handler() {
+        let came_between = replaced.sa_sigaction != found.sa_sigaction || replaced.sa_flags != found.sa_flags;
+        if replaced.sa_sigaction != handler() && came_between {
             PREVIOUS.store(Box::into_raw(Box::new(replaced)), Release);
         }
     }

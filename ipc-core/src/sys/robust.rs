@@ -8,10 +8,10 @@
 //! can reach a pointer that this process follows.
 
 use super::fault::Guarded;
-use super::map::Mapping;
 use super::{Result, check, syscall};
 use crate::error::Errno;
 use std::cell::Cell;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU32, Ordering, compiler_fence};
 
@@ -64,12 +64,11 @@ pub struct Life {
 }
 
 impl Life {
-    /// Puts the word near the end of the page at `offset` of `mapping` in this thread's list. Its value
-    /// is the caller's to set, to [`alive_word`].
-    pub fn enlist(mapping: &Mapping, offset: usize) -> Result<Life> {
+    /// Puts the word near the end of the page at `offset` of `file` in this thread's list. Its value is the
+    /// caller's to set, to [`alive_word`].
+    pub fn enlist(file: BorrowedFd<'_>, offset: usize) -> Result<Life> {
         let head = head()?;
         let page = super::map::page();
-        let shared = mapping.range(offset, page, libc::PROT_WRITE)?;
         // SAFETY: a null hint lets the kernel choose a free range.
         let pages = unsafe {
             let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
@@ -82,9 +81,10 @@ impl Life {
         let mut life = Life { pages, page, head, guard: None };
         // SAFETY: the second of our two pages; a child made by fork finds zeroes there.
         check(unsafe { libc::madvise(life.link_address().as_ptr().cast(), page, libc::MADV_WIPEONFORK) }.into())?;
-        let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
-        // SAFETY: from a size of 0 it maps the shared page a second time, over the first of our two pages.
-        if unsafe { libc::mremap(shared.as_ptr().cast(), 0, page, flags, pages.as_ptr()) } == libc::MAP_FAILED {
+        let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_FIXED);
+        let (first, file, offset) = (pages.as_ptr().cast(), file.as_raw_fd(), offset as libc::off_t);
+        // SAFETY: over the first of our two pages, and no further.
+        if unsafe { libc::mmap(first, page, protection, flags, file, offset) } == libc::MAP_FAILED {
             return Err(Errno::last());
         }
         life.guard = Some(Guarded::new(pages, page)?);

@@ -112,7 +112,7 @@ impl Inner {
         if tail > cursor.ticket.get() {
             cursor.jump(tail, slots);
         }
-        for _ in 0..2 * slots + 2 {
+        for _ in 0..=(LAPS + 1) * slots {
             let word = self.word(cursor.index.get());
             let found = Word(word.load(Acquire));
             if found.is_sorted() {
@@ -127,7 +127,11 @@ impl Inner {
                         return Ring::Claimed(claim);
                     }
                 }
-                (Equal | Greater, _) => cursor.advance(slots),
+                (Equal, _) => cursor.advance(slots),
+                (Greater, _) => {
+                    cursor.catch_up(found, slots);
+                    cursor.advance(slots);
+                }
                 (Less, State::Free) => self.correct(cursor, found),
                 (Less, _) => return Ring::Blocked,
             }
@@ -392,13 +396,15 @@ impl Inner {
             Class::Senders => {
                 let at = Cursor::default();
                 at.jump(self.region.u64(TAIL_AT).load(Relaxed), self.shape.slots);
-                for _ in 0..=self.shape.slots {
+                for _ in 0..=(LAPS + 1) * self.shape.slots {
                     let found = Word(self.word(at.index.get()).load(SeqCst));
                     match (at.compare(found), found.state()) {
-                        (_, State::Free) if at.compare(found) != Greater => return true,
+                        (Equal | Less, State::Free) => return true,
                         (Less, _) => return false,
-                        _ => at.advance(self.shape.slots),
+                        (Equal, _) => {}
+                        (Greater, _) => at.catch_up(found, self.shape.slots),
                     }
+                    at.advance(self.shape.slots);
                 }
                 false
             }
