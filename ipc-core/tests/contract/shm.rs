@@ -327,6 +327,31 @@ crate::promises! {
         });
     }
 
+    /// Four of each work as fast as they can, until every one has had a hundred turns.
+    fn nobody_starves() {
+        use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+        let scratch = Scratch::new();
+        for queue in both(&scratch, 2) {
+            let (done, turns) = (AtomicBool::new(false), [const { AtomicUsize::new(0) }; 8]);
+            std::thread::scope(|scope| {
+                for (number, own) in turns.iter().enumerate() {
+                    let (queue, done) = (&queue, &done);
+                    scope.spawn(move || {
+                        while !done.load(SeqCst) {
+                            let served = match number % 2 {
+                                0 => queue.send_by(b"x", 0, SHORT).is_ok(),
+                                _ => queue.receive_by(SHORT).is_ok(),
+                            };
+                            own.fetch_add(usize::from(served), SeqCst);
+                        }
+                    });
+                }
+                until("everybody has had a hundred turns", || turns.iter().all(|turns| turns.load(SeqCst) >= 100));
+                done.store(true, SeqCst);
+            });
+        }
+    }
+
     fn waiting_takes_no_processor_time() {
         let scratch = Scratch::new();
         let queue = queue(&scratch, 1, 8);
