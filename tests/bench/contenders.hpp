@@ -24,10 +24,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#ifndef UNIPC_ENGINE_SHM
-#define UNIPC_ENGINE_SHM 1
-#endif
-
 #if __has_include(<boost/interprocess/ipc/message_queue.hpp>)
 #include <boost/interprocess/ipc/message_queue.hpp>
 #define HAVE_BOOST 1
@@ -139,7 +135,6 @@ struct Unipc final : Copying {
     }
 };
 
-#ifdef UNIPC_QUEUE_SLOT_INIT
 struct UnipcInPlace final : Queue {
     size_t size;
     unipc_queue *queue;
@@ -171,9 +166,6 @@ struct UnipcInPlace final : Queue {
         return stamp;
     }
 };
-#else
-using UnipcInPlace = Unipc;
-#endif
 
 /* ---- The kernel's, through libc. */
 
