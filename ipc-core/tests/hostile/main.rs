@@ -6,6 +6,7 @@
 mod common;
 
 mod contents;
+mod corpus;
 mod cut;
 mod judge;
 mod live;
@@ -29,10 +30,7 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
     }
-    common::run(
-        [contents::all("contents"), live::all("live"), cut::all("cut"), opening::all("opening")]
-            .into_iter()
-            .flatten()
-            .collect(),
-    )
+    let programs =
+        [contents::all("contents"), corpus::all("corpus"), live::all("live"), cut::all("cut"), opening::all("opening")];
+    common::run(programs.into_iter().flatten().collect())
 }

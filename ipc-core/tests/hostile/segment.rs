@@ -1,5 +1,7 @@
 //! The file of a queue as an attacker has it: mapped, and written at will.
 
+#![allow(dead_code)] // the fuzzer uses a part of it
+
 use std::fs::{File, OpenOptions};
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
