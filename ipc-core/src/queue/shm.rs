@@ -595,8 +595,8 @@ impl Inner {
             if healed != Healed::Sorted {
                 return Ok(healed == Healed::Something);
             }
+            return self.heal_sorted(me, &mut Vec::new()).map(|_| true);
         }
-        owners.clear();
         self.heal_sorted(me, owners)
     }
 

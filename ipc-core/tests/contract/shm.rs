@@ -73,6 +73,29 @@ crate::promises! {
         }
     }
 
+    fn room_behind_a_message_that_came_late_or_came_back_is_room() {
+        let scratch = Scratch::new();
+        for queue in both(&scratch, 4) {
+            let late = queue.reserve(4, 0).unwrap();
+            for _ in 0..3 {
+                queue.send(b"x", 0).unwrap();
+                queue.receive().unwrap();
+            }
+            late.commit().unwrap();
+            assert_eq!(fill(&queue), 3);
+            while queue.try_receive().is_ok() {}
+            queue.send(b"first", 0).unwrap();
+            let back = queue.borrow().unwrap();
+            for _ in 0..3 {
+                queue.send(b"x", 0).unwrap();
+                queue.receive().unwrap();
+            }
+            back.put_back().unwrap();
+            assert_eq!(fill(&queue), 3);
+            assert_eq!(queue.receive().unwrap().data, b"first");
+        }
+    }
+
     fn a_borrowed_message_is_read_in_place_and_goes_by_its_release() {
         let scratch = Scratch::new();
         for queue in both(&scratch, 2) {

@@ -42,6 +42,8 @@ const HINT_EVERY: u64 = 8;
 const TICKET: u64 = (1 << 62) - 1;
 /// How far behind a cell's lap a ticket can be that is not over.
 const LAPS: usize = 2;
+/// How far a sender looks for room behind a message.
+const AHEAD: usize = 64;
 /// How often a receiver whom others forestall tries again before it looks at its deadline.
 const TRIES: usize = 64;
 
@@ -354,18 +356,26 @@ impl Inner {
 
     /// For a sender that came round to a cell which is held: repairs it, or goes past it if there is room
     /// behind it. Else notes whom it waits for.
+    ///
+    /// A message cannot be gone past. If there is room behind one, because it came late or came back when
+    /// others had been received already, the ring cannot use it: then it has to be sorted.
     pub(super) fn unblock_ring(&self, me: &Participant, owners: &mut Vec<u32>) -> Healed {
         let (own, slots) = (&me.cursors.send, self.shape.slots);
         let at = own.copy();
-        let mut held = Vec::new();
-        for _ in 0..slots {
+        let (mut held, mut oldest) = (Vec::new(), None);
+        for step in 0..slots {
             let found = Word(self.word(at.index.get()).load(SeqCst));
             if found.is_sorted() {
                 return Healed::Sorted;
             }
             match (at.compare(found), found.state()) {
                 (Equal | Less, State::Free) => break,
-                (Less, State::Full) => return Healed::Nothing, // and so is everything behind it
+                (Less, State::Full) => {
+                    oldest = oldest.or(Some((at.index.get(), found)));
+                    if step >= AHEAD {
+                        return Healed::Nothing;
+                    }
+                }
                 (Less, State::Writing | State::Reading) if self.region.is_dead(found.owner()) => {
                     self.repair(at.index.get(), found);
                     return Healed::Something;
@@ -380,8 +390,12 @@ impl Inner {
             }
             at.advance(slots);
         }
-        if held.len() == slots {
-            return Healed::Nothing; // all are held: there is no room to go past to
+        if at.ticket.get() - own.ticket.get() >= slots as u64 {
+            return Healed::Nothing; // no room anywhere
+        }
+        if let Some((index, found)) = oldest {
+            let stays = self.word(index).load(SeqCst) == found.0;
+            return if stays { Healed::Sorted } else { Healed::Something };
         }
         for &(index, found) in &held {
             let _ = self.word(index).compare_exchange(found.0, found.bumped().0, SeqCst, Relaxed);
