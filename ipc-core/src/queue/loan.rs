@@ -3,6 +3,7 @@
 use super::shm::{self, Claim};
 use crate::error::{Errno, Error, Result};
 use crate::name::Name;
+use std::mem::ManuallyDrop;
 
 /// A message to be written in place, in a cell of the queue that nobody else can use meanwhile. Made by
 /// [`Queue::reserve`](super::Queue::reserve).
@@ -85,8 +86,6 @@ struct Held<'a> {
     queue: &'a shm::Queue,
     name: &'a Name,
     loan: Loan,
-    /// It was committed, released or taken apart.
-    ended: bool,
 }
 
 impl Held<'_> {
@@ -118,7 +117,7 @@ impl<'a> Held<'a> {
     #[inline]
     fn new(queue: &'a shm::Queue, name: &'a Name, loan: Loan, operation: &'static str) -> Result<Held<'a>> {
         let room = queue.room(loan.claim).map_err(|errno| errno.of(operation, name))?;
-        let held = Held { queue, name, loan, ended: false };
+        let held = Held { queue, name, loan };
         if loan.len <= room { Ok(held) } else { Err(held.fail(operation, Errno::INVALID)) }
     }
 }
@@ -162,7 +161,7 @@ impl Loan {
 impl<'a> Reserved<'a> {
     #[inline]
     pub(super) fn new(queue: &'a shm::Queue, name: &'a Name, claim: Claim, len: usize) -> Reserved<'a> {
-        Reserved { held: Held { queue, name, loan: Loan { claim, len }, ended: false } }
+        Reserved { held: Held { queue, name, loan: Loan { claim, len } } }
     }
 
     #[inline]
@@ -270,10 +269,10 @@ impl<'a> Reserved<'a> {
     /// # Ok::<(), unipc::Error>(())
     /// ```
     #[inline]
-    pub fn commit(mut self) -> Result<()> {
-        self.held.ended = true;
-        let Loan { claim, len } = self.held.loan;
-        self.held.queue.commit(claim, len).map_err(|errno| self.held.fail("commit to queue", errno))
+    pub fn commit(self) -> Result<()> {
+        let Reserved { held } = &*ManuallyDrop::new(self);
+        let Loan { claim, len } = held.loan;
+        held.queue.commit(claim, len).map_err(|errno| held.fail("commit to queue", errno))
     }
 
     /// Gives the cell back, and says so if it was not this one's any more; dropping it does the same.
@@ -290,10 +289,9 @@ impl<'a> Reserved<'a> {
     /// assert!(queue.is_empty()?);
     /// # Ok::<(), unipc::Error>(())
     /// ```
-    pub fn abort(mut self) -> Result<()> {
-        self.held.ended = true;
-        let aborted = self.held.queue.abort(self.held.loan.claim);
-        aborted.map_err(|errno| self.held.fail("abort reservation in queue", errno))
+    pub fn abort(self) -> Result<()> {
+        let Reserved { held } = &*ManuallyDrop::new(self);
+        held.queue.abort(held.loan.claim).map_err(|errno| held.fail("abort reservation in queue", errno))
     }
 
     /// Takes it out of its guard: see [`Loan`].
@@ -308,17 +306,14 @@ impl<'a> Reserved<'a> {
     /// # Ok::<(), unipc::Error>(())
     /// ```
     #[inline]
-    pub fn into_loan(mut self) -> Loan {
-        self.held.ended = true;
-        self.held.loan
+    pub fn into_loan(self) -> Loan {
+        ManuallyDrop::new(self).held.loan
     }
 }
 
 impl Drop for Reserved<'_> {
     fn drop(&mut self) {
-        if !self.held.ended {
-            let _ = self.held.queue.abort(self.held.loan.claim);
-        }
+        let _ = self.held.queue.abort(self.held.loan.claim);
     }
 }
 
@@ -333,7 +328,7 @@ impl<'a> Borrowed<'a> {
                 return Err(errno.of("borrow from queue", name));
             }
         };
-        Ok(Borrowed { held: Held { queue, name, loan: Loan { claim, len }, ended: false } })
+        Ok(Borrowed { held: Held { queue, name, loan: Loan { claim, len } } })
     }
 
     #[inline]
@@ -466,10 +461,9 @@ impl<'a> Borrowed<'a> {
     /// # Ok::<(), unipc::Error>(())
     /// ```
     #[inline]
-    pub fn release(mut self) -> Result<()> {
-        self.held.ended = true;
-        let released = self.held.queue.release(self.held.loan.claim);
-        released.map_err(|errno| self.held.fail("release message of queue", errno))
+    pub fn release(self) -> Result<()> {
+        let Borrowed { held } = &*ManuallyDrop::new(self);
+        held.queue.release(held.loan.claim).map_err(|errno| held.fail("release message of queue", errno))
     }
 
     /// Puts the message back to where it was, and says so if that was done already; dropping it does the
@@ -489,10 +483,9 @@ impl<'a> Borrowed<'a> {
     /// assert_eq!(queue.receive()?.data, b"first");
     /// # Ok::<(), unipc::Error>(())
     /// ```
-    pub fn put_back(mut self) -> Result<()> {
-        self.held.ended = true;
-        let back = self.held.queue.put_back(self.held.loan.claim);
-        back.map_err(|errno| self.held.fail("put back message of queue", errno))
+    pub fn put_back(self) -> Result<()> {
+        let Borrowed { held } = &*ManuallyDrop::new(self);
+        held.queue.put_back(held.loan.claim).map_err(|errno| held.fail("put back message of queue", errno))
     }
 
     /// Takes it out of its guard: see [`Loan`].
@@ -508,16 +501,13 @@ impl<'a> Borrowed<'a> {
     /// # Ok::<(), unipc::Error>(())
     /// ```
     #[inline]
-    pub fn into_loan(mut self) -> Loan {
-        self.held.ended = true;
-        self.held.loan
+    pub fn into_loan(self) -> Loan {
+        ManuallyDrop::new(self).held.loan
     }
 }
 
 impl Drop for Borrowed<'_> {
     fn drop(&mut self) {
-        if !self.held.ended {
-            let _ = self.held.queue.put_back(self.held.loan.claim);
-        }
+        let _ = self.held.queue.put_back(self.held.loan.claim);
     }
 }
