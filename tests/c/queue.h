@@ -2,6 +2,7 @@
 #ifndef QUEUE_H
 #define QUEUE_H
 #include "harness.h"
+#include <dirent.h>
 
 enum { SIZE = 64 };
 static char buffer[SIZE];
@@ -54,6 +55,18 @@ static inline size_t queued(const unipc_queue *queue) {
     unipc_queue_attributes attributes = UNIPC_QUEUE_ATTRIBUTES_INIT;
     CHECK(unipc_queue_get_attributes(queue, &attributes) == 0);
     return attributes.queued;
+}
+
+/* Waits until this process has one thread: the others, which a queue of engine shm may need, have given back
+ * what they had. */
+static inline void until_alone(void) {
+    for (int threads = 0; threads != 1; pause_ms(1)) {
+        DIR *all = opendir("/proc/self/task");
+        CHECK(all != NULL);
+        threads = 0;
+        for (const struct dirent *entry; (entry = readdir(all)) != NULL;) threads += entry->d_name[0] != '.';
+        closedir(all);
+    }
 }
 
 /* The file of a queue of engine shm. */

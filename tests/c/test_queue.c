@@ -298,7 +298,7 @@ TEST_ON_EACH_ENGINE(a_batch_goes_as_far_as_there_is_room_and_comes_in_order) {
 
 TEST_ON_EACH_ENGINE(a_batch_says_what_is_wrong_with_its_first_and_stops_before_a_later_one) {
     unipc_queue *queue = fresh();
-    char room[2][SIZE];
+    char room[2][SIZE] = {{0}};
     struct iovec messages[2], buffers[2];
     size_t lengths[2];
     messages[0] = piece(room, SIZE + 1), messages[1] = piece("x", 1);
@@ -378,7 +378,7 @@ TEST_ON_EACH_ENGINE(poll_shows_when_there_is_a_message_or_room) {
     for (int i = 0; i < 3; i++) put(queue, "x", 0);
     CHECK(poll(&entry, 1, 0) == 1 && entry.revents == POLLIN);
     CHECK(unipc_queue_close(queue) == 0);
-    pause_ms(50); /* the thread of engine shm gives back what it has */
+    until_alone();
 }
 
 TEST_ON_EACH_ENGINE(a_poll_is_ended_by_what_another_process_does) {
@@ -396,7 +396,7 @@ TEST_ON_EACH_ENGINE(a_poll_is_ended_by_what_another_process_does) {
     CHECK(poll(&entry, 1, 0) == 0);
     ends_well(child);
     CHECK(unipc_queue_close(queue) == 0);
-    pause_ms(50);
+    until_alone();
 }
 
 static volatile sig_atomic_t notified, code, value;
@@ -425,6 +425,7 @@ TEST_ON_EACH_ENGINE(a_signal_tells_of_the_first_message_once) {
     CHECK(notified == 1);
     FAILS(unipc_queue_notify_signal(queue, 1000, 0), EINVAL, "signal");
     CHECK(unipc_queue_close(queue) == 0);
+    until_alone();
 }
 
 static sem_t called;
@@ -444,7 +445,7 @@ TEST_ON_EACH_ENGINE(a_callback_runs_on_a_thread_of_its_own) {
     CHECK(!pthread_equal(thread, pthread_self()));
     FAILS(unipc_queue_notify_callback(queue, NULL, NULL), EINVAL, "callback is NULL");
     CHECK(unipc_queue_close(queue) == 0);
-    pause_ms(50); /* the thread gives back what it has */
+    until_alone();
 }
 
 TEST_ON_EACH_ENGINE(a_cancelled_notification_never_comes) {
@@ -458,4 +459,5 @@ TEST_ON_EACH_ENGINE(a_cancelled_notification_never_comes) {
     pause_ms(50);
     CHECK(sem_trywait(&called) == -1);
     CHECK(unipc_queue_close(queue) == 0);
+    until_alone();
 }

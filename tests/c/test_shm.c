@@ -260,10 +260,11 @@ TEST(what_a_killed_process_held_is_there_again) {
     put(queue, "work", 0);
     pid_t child = fork();
     if (child == 0) {
-        CHECK(unipc_queue_borrow(queue, &slots[0], 0) == 0 && unipc_queue_reserve(queue, 1, 0, &slots[1], 0) == 0);
-        kill(getpid(), SIGKILL);
+        CHECK(unipc_queue_reserve(queue, 1, 0, &slots[1], 0) == 0 && unipc_queue_borrow(queue, &slots[0], 0) == 0);
+        pause();
     }
-    CHECK(waitpid(child, NULL, 0) == child);
+    while (queued(queue) > 0) pause_ms(1);
+    CHECK(kill(child, SIGKILL) == 0 && waitpid(child, NULL, 0) == child);
     get(queue, "work", 0);
     fill(queue);
     CHECK(unipc_queue_close(queue) == 0);
@@ -344,7 +345,7 @@ TEST(a_shutdown_ends_waits_now_and_later_and_nothing_else) {
 /* Calls of all kinds without an end, until the handle is closed under them. */
 static void *works_until_closed(void *argument) {
     unipc_queue *queue = *(unipc_queue **)argument;
-    char mine[SIZE];
+    char mine[SIZE] = {0};
     int outcome = 0;
     waiting++;
     for (unsigned int i = 0; outcome >= 0; i++) {
