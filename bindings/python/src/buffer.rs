@@ -68,6 +68,28 @@ impl Output {
     }
 }
 
+/// Fills in a `view` of `len` bytes at `address`, which keeps `owner` alive.
+///
+/// # Safety
+/// `view` is the interpreter's, to be filled; the bytes are there as long as `owner` is, and may be
+/// written unless the view is `read_only`.
+pub unsafe fn lend(
+    owner: &Bound<'_, PyAny>,
+    view: *mut ffi::Py_buffer,
+    address: usize,
+    len: usize,
+    read_only: bool,
+    flags: c_int,
+) -> PyResult<()> {
+    let address = std::ptr::with_exposed_provenance_mut(address);
+    // SAFETY: the caller's promise; the thread is attached.
+    match unsafe { ffi::PyBuffer_FillInfo(view, owner.as_ptr(), address, len as isize, c_int::from(read_only), flags) }
+    {
+        0 => Ok(()),
+        _ => Err(PyErr::fetch(owner.py())),
+    }
+}
+
 /// A view of a contiguous buffer, whose bytes the exporter keeps where they are until it is released.
 ///
 /// pyo3's own refuses buffers that tell no strides, as those of ctypes.

@@ -8,6 +8,7 @@ use std::path::Path;
 
 /// The same numbers wherever Rust and Python run on Linux.
 const ERANGE: i32 = 34;
+pub const ESHUTDOWN: i32 = 108;
 const ETIMEDOUT: i32 = 110;
 
 /// `OSError(errno, sentence, name)`, from which Python picks the subclass: `FileNotFoundError`,

@@ -8,6 +8,7 @@ mod buffer;
 mod convert;
 mod descriptor;
 mod errors;
+mod fork;
 mod growing;
 mod handle;
 mod notification;
@@ -15,6 +16,7 @@ mod record;
 mod wait;
 
 mod fifo;
+mod loan;
 mod memory;
 mod pipe;
 mod queue;
@@ -23,8 +25,17 @@ mod semaphore;
 /// The compiled half of unipc; import unipc instead.
 #[pyo3::pymodule(gil_used = false)]
 mod _unipc {
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::fork::watch(module.py())
+    }
+
     #[pymodule_export]
     use crate::fifo::Fifo;
+    #[pymodule_export]
+    use crate::loan::{Borrowed, Reservation};
     #[pymodule_export]
     use crate::memory::Memory;
     #[pymodule_export]

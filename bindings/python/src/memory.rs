@@ -1,6 +1,6 @@
 //! Shared memory, and the buffer that it is to Python.
 
-use crate::buffer::Input;
+use crate::buffer::{Input, lend};
 use crate::convert::{Descriptor, Mode, Whole, Word, absolute};
 use crate::descriptor::{for_a_child, from_the_parent, take_over};
 use crate::errors::{raise, raise_at, raise_range};
@@ -477,14 +477,9 @@ impl Memory {
         let filled = if protection == Protection::None {
             Err(PyBufferError::new_err("the memory's protection is \"none\""))
         } else {
-            let read_only = c_int::from(protection == Protection::Read);
-            let address = std::ptr::with_exposed_provenance_mut(address);
             // SAFETY: `view` is the interpreter's to fill; the mapping stays where it is and as it is
             // while `views` is not 0, which it is until the view is released.
-            match unsafe { ffi::PyBuffer_FillInfo(view, slf.as_ptr(), address, len as isize, read_only, flags) } {
-                0 => Ok(()),
-                _ => Err(PyErr::fetch(slf.py())),
-            }
+            unsafe { lend(slf.as_any(), view, address, len, protection == Protection::Read, flags) }
         };
         filled.inspect_err(|_| _ = views.fetch_sub(1, Ordering::Relaxed))
     }

@@ -5,16 +5,18 @@ use crate::convert::{Mode, Priority, Signal, Truth, Whole, Word, engine};
 use crate::errors::raise;
 use crate::growing::Growing;
 use crate::handle::{self, Handle, Object, Open, Owner, is_brief};
+use crate::loan::{Borrowed, Bytes, Lease, Reservation};
 use crate::notification::Callbacks;
 use crate::record::Record;
 use crate::wait::{Limit, Sleep, wait};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyTuple};
+use pyo3::types::{PyBytes, PyList, PyTuple};
 use std::os::fd::{AsRawFd, RawFd};
+use std::sync::Arc;
 use unipc::queue::{QueueOptions, Received};
-use unipc::{Access, Opened};
+use unipc::{Access, Engine, Opened};
 
 /// Up to so many bytes are received on the stack, without an allocation of their own.
 const FEW: usize = 256;
@@ -36,15 +38,20 @@ impl Object for unipc::Queue {
 /// Made by create(), open() and open_or_create(). Closing the handle, or leaving its ``with`` block,
 /// removes nothing: unlink() removes the name, and the queue goes when the last handle of it is
 /// closed. Any number of threads may use one handle; a child made by fork inherits it; a pickled one
-/// is opened anew by its name, with the same access.
+/// is opened anew by its name, with the same access and engine.
+///
+/// ``engine`` is "posix", the system's own queues (mq_overview(7)), which every other program can open;
+/// or "shm", unipc's own in shared memory: many times as fast, without the system's limits, proof
+/// against the death of any participant, and with messages in place: reserve() and borrow().
 ///
 /// ``len(queue)`` is the number of messages there now; a queue is true even when it is empty. Its
 /// fileno() is readable while messages are there and writable while there is room, for select and
-/// asyncio. See mq_overview(7).
+/// asyncio.
 #[pyclass(frozen, weakref, module = "unipc")]
 pub struct Queue {
     handle: Handle<unipc::Queue>,
     access: Access,
+    engine: Engine,
     message_size: usize,
     callbacks: Callbacks,
 }
@@ -90,15 +97,67 @@ impl Options {
     }
 
     fn wrap(&self, queue: unipc::Queue) -> Queue {
-        let (access, message_size) = (self.access, queue.message_size());
-        Queue { access, message_size, handle: Handle::new(queue), callbacks: Callbacks::default() }
+        let (access, engine, message_size) = (self.access, queue.engine(), queue.message_size());
+        Queue { access, engine, message_size, handle: Handle::new(queue), callbacks: Callbacks::default() }
+    }
+}
+
+impl Queue {
+    /// How waits for ever are cut. The kernel itself waits until a point on the realtime clock, and serves
+    /// its waiters in order of their coming; any other wait for it is a poll.
+    fn sleep(&self) -> Sleep {
+        match self.engine {
+            Engine::Posix => Sleep::Realtime,
+            _ => Sleep::Monotonic,
+        }
     }
 }
 
 #[inline(always)]
 fn receive_into(queue: &Bound<'_, Queue>, limit: Limit, buffer: &mut [u8]) -> PyResult<Received> {
-    let brief = is_brief(queue.get().message_size);
-    wait(queue, limit, Sleep::Realtime, brief, |queue, until| queue.receive_into_by(buffer, until))
+    let Queue { message_size, .. } = *queue.get();
+    wait(queue, limit, queue.get().sleep(), is_brief(message_size), |queue, until| queue.receive_into_by(buffer, until))
+}
+
+/// A message as it comes to Python: its bytes and its priority.
+type Arrived<'py> = (Bound<'py, PyBytes>, u32);
+
+#[inline(always)]
+fn receive<'py>(queue: &Bound<'py, Queue>, limit: Limit) -> PyResult<Arrived<'py>> {
+    let (py, size) = (queue.py(), queue.get().message_size);
+    if size <= FEW {
+        let mut few = [0; FEW];
+        let received = receive_into(queue, limit, &mut few[..size])?;
+        return Ok((PyBytes::new(py, &few[..received.len]), received.priority));
+    }
+    if queue.get().engine != Engine::Posix {
+        return receive_borrowed(queue, limit);
+    }
+    let mut bytes = Growing::new(py, size)?;
+    let received = receive_into(queue, limit, bytes.room())?;
+    bytes.advance(received.len);
+    Ok((bytes.finish(py)?, received.priority))
+}
+
+/// Receives in two steps, so that a message takes as much memory as it has bytes, and stays where it is
+/// if there is none.
+fn receive_borrowed<'py>(queue: &Bound<'py, Queue>, limit: Limit) -> PyResult<Arrived<'py>> {
+    let py = queue.py();
+    let core = queue.shared()?;
+    let loan = wait(queue, limit, queue.get().sleep(), true, |queue, until| {
+        queue.borrow_by(until).map(unipc::queue::Borrowed::into_loan)
+    })?;
+    let message = core.resume_borrowed(loan).map_err(raise)?;
+    let bytes = PyBytes::new_with(py, message.len(), |bytes| {
+        if is_brief(bytes.len()) { message.read(0, bytes) } else { py.detach(|| message.read(0, bytes)) }.map_err(raise)
+    })?;
+    let priority = message.priority();
+    message.release().map_err(raise)?;
+    Ok((bytes, priority))
+}
+
+fn message<'py>(py: Python<'py>, (data, priority): Arrived<'py>) -> PyResult<Bound<'py, PyAny>> {
+    MESSAGE.make(py, [data.into_any(), priority.into_bound_py_any(py)?])
 }
 
 #[pymethods]
@@ -113,7 +172,8 @@ impl Queue {
     ///
     /// Raises FileExistsError, or OSError when a limit refuses (EINVAL, EMFILE, ENOSPC): the sentence
     /// names the limit (fs.mqueue.msg_max, msgsize_max, queues_max, RLIMIT_MSGQUEUE), its value and
-    /// the way out. See mq_open(3).
+    /// the way out. On engine "shm" there is one limit, the space of /dev/shm, all of which that the
+    /// queue can need is reserved here. See mq_open(3).
     #[staticmethod]
     #[pyo3(signature = (name, max_messages = None, message_size = None, *, mode = None, exact_mode = None, access = "read-write", nonblocking = false, engine = "posix"))]
     #[allow(clippy::too_many_arguments)] // all but the name are keywords in Python
@@ -135,8 +195,10 @@ impl Queue {
 
     /// Opens a queue that exists; its own size and mode hold.
     ///
-    /// ``access`` and ``nonblocking`` are as in create(). Raises FileNotFoundError, or
-    /// PermissionError when its mode forbids the access asked for. See mq_open(3).
+    /// ``access`` and ``nonblocking`` are as in create(); ``engine`` is that of the queue. Raises
+    /// FileNotFoundError, PermissionError when its mode forbids the access asked for, or OSError: EINVAL
+    /// (it is of the other engine), EBADMSG or EPROTO (a file that is no queue of this version of
+    /// unipc). See mq_open(3).
     #[staticmethod]
     #[pyo3(signature = (name, *, access = "read-write", nonblocking = false, engine = "posix"))]
     fn open(name: &str, access: &str, nonblocking: bool, engine: &str) -> PyResult<Queue> {
@@ -180,8 +242,8 @@ impl Queue {
     /// ``priority`` is 0 to unipc.PRIORITY_MAX; higher ones are received first. ``timeout`` is in
     /// seconds on the monotonic clock: None waits for ever, 0 raises BlockingIOError if the queue is
     /// full, and a longer one raises TimeoutError when it is over. ``deadline`` is instead a time in
-    /// seconds since 1970 on the realtime clock, as time.time() has it. A wait for ever or until a
-    /// deadline is served in order of coming; one with a timeout polls.
+    /// seconds since 1970 on the realtime clock, as time.time() has it. On engine "posix" a wait for ever
+    /// or until a deadline is served in order of coming, and one with a timeout polls.
     ///
     /// A signal handler runs within a second: if it raises, so does this call, and nothing was sent; if it
     /// returns, the wait goes on for the rest of the time. Raises OSError: EMSGSIZE (longer than
@@ -195,7 +257,31 @@ impl Queue {
         deadline: Option<f64>,
     ) -> PyResult<()> {
         let (limit, data) = (Limit::new(timeout, deadline)?, data.as_slice());
-        wait(slf, limit, Sleep::Realtime, is_brief(data.len()), |queue, until| queue.send_by(data, priority.0, until))
+        let (sleep, brief) = (slf.get().sleep(), is_brief(data.len()));
+        wait(slf, limit, sleep, brief, |queue, until| queue.send_by(data, priority.0, until))
+    }
+
+    /// Sends several messages of one priority, and returns how many went: waits until there is room for
+    /// the first, and then sends as many as there is room for.
+    ///
+    /// ``messages`` is any iterable of contiguous buffers; those behind the ones that went did not go, and
+    /// are the caller's to send. ``timeout``, ``deadline`` and what it raises are as in send(), for the
+    /// first; what is wrong with a later one is raised by the call of which it is the first.
+    #[pyo3(signature = (messages, priority = Priority(0), *, timeout = None, deadline = None), text_signature = "($self, messages, priority=0, *, timeout=None, deadline=None)")]
+    fn send_many(
+        slf: &Bound<'_, Self>,
+        messages: &Bound<'_, PyAny>,
+        priority: Priority,
+        timeout: Option<f64>,
+        deadline: Option<f64>,
+    ) -> PyResult<usize> {
+        let limit = Limit::new(timeout, deadline)?;
+        let objects = messages.try_iter()?.collect::<PyResult<Vec<_>>>()?;
+        let inputs = objects.iter().map(PyAnyMethods::extract).collect::<PyResult<Vec<Input<'_, '_>>>>()?;
+        let data: Vec<_> = inputs.iter().map(Input::as_slice).collect();
+        // A message of no bytes takes its time, too.
+        let work = data.iter().map(|bytes| bytes.len() + 64).sum();
+        wait(slf, limit, slf.get().sleep(), is_brief(work), |queue, until| queue.send_many(&data, priority.0, until))
     }
 
     /// Receives the oldest message of the highest priority as ``Message(data, priority)``; waits
@@ -211,19 +297,33 @@ impl Queue {
         timeout: Option<f64>,
         deadline: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
+        message(slf.py(), receive(slf, Limit::new(timeout, deadline)?)?)
+    }
+
+    /// Receives up to ``max`` messages, as a list in the order in which receive() would give them: waits
+    /// for the first, and takes what is there beside it.
+    ///
+    /// ``timeout``, ``deadline`` and what it raises are as in receive(), for the first.
+    #[pyo3(signature = (max, *, timeout = None, deadline = None))]
+    fn receive_many<'py>(
+        slf: &Bound<'py, Self>,
+        max: Whole<usize>,
+        timeout: Option<f64>,
+        deadline: Option<f64>,
+    ) -> PyResult<Bound<'py, PyList>> {
         let (py, limit) = (slf.py(), Limit::new(timeout, deadline)?);
-        let mut few = [0; FEW];
-        let size = slf.get().message_size;
-        let (data, priority) = if size <= FEW {
-            let received = receive_into(slf, limit, &mut few[..size])?;
-            (PyBytes::new(py, &few[..received.len]), received.priority)
-        } else {
-            let mut bytes = Growing::new(py, size)?;
-            let received = receive_into(slf, limit, bytes.room())?;
-            bytes.advance(received.len);
-            (bytes.finish(py)?, received.priority)
-        };
-        MESSAGE.make(py, [data.into_any(), priority.into_bound_py_any(py)?])
+        let messages = PyList::empty(py);
+        if max.0 == 0 {
+            slf.with(|_| ())?;
+            return Ok(messages);
+        }
+        messages.append(message(py, receive(slf, limit)?)?)?;
+        while messages.len() < max.0 {
+            // What has come already is more important than why there is no more.
+            let Ok(next) = receive(slf, Limit::Now) else { break };
+            messages.append(message(py, next)?)?;
+        }
+        Ok(messages)
     }
 
     /// Receives a message into ``buffer``, any writable contiguous one, and returns ``(length,
@@ -243,13 +343,64 @@ impl Queue {
         Ok((received.len, received.priority))
     }
 
+    /// Takes a cell of the queue to write a message of ``size`` bytes in place, without a copy: a
+    /// Reservation, whose ``data`` is the cell and whose ``with`` block sends it. Waits while the queue is
+    /// full.
+    ///
+    /// ``priority``, ``timeout``, ``deadline`` and what it raises are as in send(); OSError (EOPNOTSUPP)
+    /// on engine "posix".
+    #[pyo3(signature = (size, priority = Priority(0), *, timeout = None, deadline = None), text_signature = "($self, size, priority=0, *, timeout=None, deadline=None)")]
+    fn reserve(
+        slf: &Bound<'_, Self>,
+        size: Whole<usize>,
+        priority: Priority,
+        timeout: Option<f64>,
+        deadline: Option<f64>,
+    ) -> PyResult<Reservation> {
+        let limit = Limit::new(timeout, deadline)?;
+        let core = slf.shared()?;
+        let (address, loan) = wait(slf, limit, slf.get().sleep(), true, |queue, until| {
+            let mut message = queue.reserve_by(size.0, priority.0, until)?;
+            Ok((message.as_mut_ptr().expose_provenance(), message.into_loan()))
+        })?;
+        Ok(Reservation(Lease::new(core, loan, Bytes { address, len: size.0 }, priority.0)))
+    }
+
+    /// Takes the oldest message of the highest priority to read it in place, without a copy: a Borrowed,
+    /// whose ``data`` is the message and whose ``with`` block takes it for good at its end, or puts it
+    /// back if it raises. Waits while there is none.
+    ///
+    /// Nobody else receives the message meanwhile; if this process dies, it is there again. ``timeout``,
+    /// ``deadline`` and what it raises are as in receive(); OSError (EOPNOTSUPP) on engine "posix".
+    #[pyo3(signature = (*, timeout = None, deadline = None))]
+    fn borrow(slf: &Bound<'_, Self>, timeout: Option<f64>, deadline: Option<f64>) -> PyResult<Borrowed> {
+        let limit = Limit::new(timeout, deadline)?;
+        let core = slf.shared()?;
+        let (loan, bytes, priority) = wait(slf, limit, slf.get().sleep(), true, |queue, until| {
+            let message = queue.borrow_by(until)?;
+            let bytes = Bytes { address: message.as_ptr().expose_provenance(), len: message.len() };
+            let priority = message.priority();
+            Ok((message.into_loan(), bytes, priority))
+        })?;
+        Ok(Borrowed(Lease::new(core, loan, bytes, priority)))
+    }
+
+    /// Ends every wait on this handle, in whatever thread, now and later: who waits, or would have to, gets
+    /// BrokenPipeError (ESHUTDOWN).
+    ///
+    /// What needs no waiting goes on as before, and so do all other handles. Raises OSError (EOPNOTSUPP)
+    /// on engine "posix", whose queues have no such thing.
+    fn shutdown(slf: &Bound<'_, Self>) -> PyResult<()> {
+        slf.run(unipc::Queue::shutdown)
+    }
+
     /// The name by which it was made or opened. Raises ValueError on a closed handle.
     #[getter]
     fn name(slf: &Bound<'_, Self>) -> PyResult<String> {
         slf.with(|queue| queue.name().to_owned())
     }
 
-    /// The engine that does its work: "posix".
+    /// The engine that does its work: "posix" or "shm".
     #[getter]
     fn engine(slf: &Bound<'_, Self>) -> PyResult<String> {
         slf.with(|queue| queue.engine().to_string())
@@ -287,8 +438,8 @@ impl Queue {
     /// Whether O_NONBLOCK is set: every call that would wait then raises BlockingIOError, whatever
     /// its timeout.
     ///
-    /// The flag belongs to the open description, which a child made by fork shares. ``timeout=0``
-    /// does the same for one call alone. See mq_setattr(3).
+    /// A child made by fork has the flag too; on engine "posix" it shares it, as part of the open
+    /// description. ``timeout=0`` does the same for one call alone. See mq_setattr(3).
     #[getter]
     fn nonblocking(slf: &Bound<'_, Self>) -> PyResult<bool> {
         slf.run(|queue| queue.attributes().map(|now| now.nonblocking))
@@ -302,9 +453,9 @@ impl Queue {
     /// Calls ``callback()`` once, on a thread of its own, when a message comes into the empty queue
     /// and nobody waits for it.
     ///
-    /// A receiver that waits with a timeout does not count as waiting. A queue has one registration
-    /// at a time, of whichever process and kind, and closing any handle of the queue in this process
-    /// removes it; register anew for the next message. The queue keeps the callback, and what it refers
+    /// On engine "posix" a receiver that waits with a timeout does not count as waiting. A queue has one
+    /// registration at a time, of whichever process and kind, and closing the handle (on engine "posix"
+    /// any handle of the queue in this process) removes it; register anew for the next message. The queue keeps the callback, and what it refers
     /// to, until it was called or cancelled. What it raises goes to sys.unraisablehook; its thread is
     /// a daemon, which the end of the program does not wait for. To wait together with other descriptors, use fileno() instead. Raises
     /// OSError (EBUSY) when there is a registration already, TypeError if ``callback`` cannot be
@@ -349,10 +500,17 @@ impl Queue {
 
     /// Closes this handle; doing so again does nothing. It removes nothing: unlink() does.
     ///
-    /// A call that waits in another thread is not disturbed at once: it is served, or raises
-    /// ValueError within a second.
+    /// A call that waits in another thread raises ValueError: on engine "shm" at once; on engine "posix"
+    /// within a second, unless it is served before. A Reservation or Borrowed is not disturbed: it keeps
+    /// the queue open until it ends.
     fn close(slf: &Bound<'_, Self>) {
-        Open::close(slf);
+        let Some(queue) = slf.slot(Option::take) else { return };
+        if Arc::strong_count(&queue) > 1 {
+            // Somebody may be waiting; the kernel's queues have no such thing.
+            let _ = queue.shutdown();
+        }
+        // Many pages take the kernel long.
+        slf.py().detach(|| drop(queue));
     }
 
     /// Whether this handle is closed.
@@ -379,7 +537,7 @@ impl Queue {
     /// Closes it: see close().
     #[pyo3(signature = (*_exception))]
     fn __exit__(slf: &Bound<'_, Self>, _exception: &Bound<'_, PyTuple>) {
-        Open::close(slf);
+        Queue::close(slf);
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {

@@ -1,6 +1,6 @@
 //! How every call waits: without the GIL, in slices, with Python's signal handlers in between.
 
-use crate::errors::{closed, raise};
+use crate::errors::{ESHUTDOWN, closed, raise};
 use crate::handle::{Object, Open, Owner};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -87,8 +87,6 @@ impl Limit {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Sleep {
     Monotonic,
-    /// For queues: the kernel itself waits until a point on this clock, and serves its waiters in
-    /// order of their coming; any other wait is a poll.
     Realtime,
     /// For FIFOs: not at all. The kernel has no open(2) with a timeout, and a reader that comes and
     /// goes would disappoint the writer that finds it.
@@ -166,6 +164,10 @@ pub fn in_slices<C: Owner, R: Send>(
         };
         match py.detach(|| call(object, end.earlier(slice))) {
             Err(error) if error.interrupted() || (error.timed_out() && !end.has_passed()) => {}
+            Err(error) if error.errno() == ESHUTDOWN => {
+                owner.with(|_| ())?; // closed, more likely than not
+                return Ok(Err(Box::new(error)));
+            }
             done => return Ok(done.map_err(Box::new)),
         }
         py.check_signals()?;

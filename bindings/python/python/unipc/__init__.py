@@ -5,7 +5,8 @@ Each primitive is a class, made by ``create``, ``open`` and ``open_or_create`` w
 ========================  =========================================================
 pipe(), duplex()          a stream of bytes between related processes
 Fifo                      the same, found by a path
-Queue                     messages with priorities, found by a name
+Queue                     messages with priorities, found by a name: the system's own, or
+                          with engine="shm" unipc's, at the speed of memory and in place
 Memory                    bytes that several processes map, and a buffer to Python
 Semaphore                 a count to wait for, named or inside a Memory
 ========================  =========================================================
@@ -24,6 +25,7 @@ from typing import NamedTuple
 from ._unipc import (
     PIPE_BUF,
     PRIORITY_MAX,
+    Borrowed,
     Duplex,
     Fifo,
     Memory,
@@ -32,6 +34,7 @@ from ._unipc import (
     PipeWriter,
     Queue,
     Redirection,
+    Reservation,
     Semaphore,
     __version__,
     duplex,
@@ -78,6 +81,7 @@ class Seal(enum.IntFlag):
 __all__ = [
     "PIPE_BUF",
     "PRIORITY_MAX",
+    "Borrowed",
     "Duplex",
     "Fifo",
     "Memory",
@@ -88,6 +92,7 @@ __all__ = [
     "Queue",
     "QueueAttributes",
     "Redirection",
+    "Reservation",
     "Seal",
     "Semaphore",
     "__version__",

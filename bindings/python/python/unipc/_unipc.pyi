@@ -1,5 +1,5 @@
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from os import PathLike
 from typing import ClassVar, Final, Literal, Protocol, Self, TypeAlias, final
 
@@ -10,6 +10,7 @@ from . import Message, QueueAttributes, Seal
 __all__ = [
     "PIPE_BUF",
     "PRIORITY_MAX",
+    "Borrowed",
     "Duplex",
     "Fifo",
     "Memory",
@@ -18,6 +19,7 @@ __all__ = [
     "PipeWriter",
     "Queue",
     "Redirection",
+    "Reservation",
     "Semaphore",
     "__version__",
     "duplex",
@@ -25,7 +27,7 @@ __all__ = [
 ]
 
 _Access: TypeAlias = Literal["read-write", "read-only", "write-only"]
-_Engine: TypeAlias = Literal["posix"]
+_Engine: TypeAlias = Literal["posix", "shm"]
 _Sharing: TypeAlias = Literal["shared", "private"]
 _Protection: TypeAlias = Literal["none", "read", "read-write"]
 _Stream: TypeAlias = str | int
@@ -193,6 +195,29 @@ class Queue:
     def receive_into(
         self, buffer: Buffer, *, timeout: float | None = None, deadline: float | None = None
     ) -> tuple[int, int]: ...
+    def send_many(
+        self,
+        messages: Iterable[Buffer],
+        priority: int = 0,
+        *,
+        timeout: float | None = None,
+        deadline: float | None = None,
+    ) -> int: ...
+    def receive_many(
+        self, max: int, *, timeout: float | None = None, deadline: float | None = None
+    ) -> list[Message]: ...
+    def reserve(
+        self,
+        size: int,
+        priority: int = 0,
+        *,
+        timeout: float | None = None,
+        deadline: float | None = None,
+    ) -> Reservation: ...
+    def borrow(
+        self, *, timeout: float | None = None, deadline: float | None = None
+    ) -> Borrowed: ...
+    def shutdown(self) -> None: ...
     @property
     def name(self) -> str: ...
     @property
@@ -218,6 +243,40 @@ class Queue:
     def __bool__(self) -> Literal[True]: ...
     def __enter__(self) -> Self: ...
     def __exit__(self, *_exception: object) -> None: ...
+
+@final
+class Reservation(Buffer):
+    @property
+    def data(self) -> memoryview: ...
+    @property
+    def priority(self) -> int: ...
+    @property
+    def ended(self) -> bool: ...
+    def commit(self) -> None: ...
+    def abort(self) -> None: ...
+    if sys.version_info >= (3, 12):
+        def __buffer__(self, flags: int, /) -> memoryview: ...
+        def __release_buffer__(self, buffer: memoryview, /) -> None: ...
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *exception: object) -> None: ...
+
+@final
+class Borrowed(Buffer):
+    @property
+    def data(self) -> memoryview: ...
+    @property
+    def priority(self) -> int: ...
+    @property
+    def ended(self) -> bool: ...
+    def release(self) -> None: ...
+    def put_back(self) -> None: ...
+    if sys.version_info >= (3, 12):
+        def __buffer__(self, flags: int, /) -> memoryview: ...
+        def __release_buffer__(self, buffer: memoryview, /) -> None: ...
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *exception: object) -> None: ...
 
 @final
 class Memory(Buffer):
@@ -323,10 +382,10 @@ class Semaphore:
         *,
         mode: int | None = None,
         exact_mode: int | None = None,
-        engine: _Engine = "posix",
+        engine: Literal["posix"] = "posix",
     ) -> Semaphore: ...
     @staticmethod
-    def open(name: str, *, engine: _Engine = "posix") -> Semaphore: ...
+    def open(name: str, *, engine: Literal["posix"] = "posix") -> Semaphore: ...
     @staticmethod
     def open_or_create(
         name: str,
@@ -334,7 +393,7 @@ class Semaphore:
         *,
         mode: int | None = None,
         exact_mode: int | None = None,
-        engine: _Engine = "posix",
+        engine: Literal["posix"] = "posix",
     ) -> tuple[Semaphore, bool]: ...
     @staticmethod
     def unlink(name: str) -> None: ...
@@ -351,7 +410,7 @@ class Semaphore:
     @property
     def name(self) -> str | None: ...
     @property
-    def engine(self) -> _Engine: ...
+    def engine(self) -> Literal["posix"]: ...
     def close(self) -> None: ...
     @property
     def closed(self) -> bool: ...
