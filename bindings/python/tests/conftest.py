@@ -6,12 +6,14 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 import unipc
 
 Namer = Callable[[], str]
+Engine = Literal["posix", "shm"]
 
 
 @pytest.fixture
@@ -46,10 +48,17 @@ def name(new_name: Namer) -> str:
     return new_name()
 
 
+@pytest.fixture(params=["posix", "shm"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Each engine that queues have, in turn."""
+    engine: Engine = request.param
+    return engine
+
+
 @pytest.fixture
-def queue(name: str) -> Iterator[unipc.Queue]:
+def queue(name: str, engine: Engine) -> Iterator[unipc.Queue]:
     """A queue of 4 messages of 64 bytes."""
-    with unipc.Queue.create(name, 4, 64) as queue:
+    with unipc.Queue.create(name, 4, 64, engine=engine) as queue:
         yield queue
 
 

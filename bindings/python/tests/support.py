@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 
 import unipc
@@ -26,6 +27,18 @@ def fill(writer: unipc.PipeWriter) -> None:
             writer.write(bytes(65536), timeout=0)
     except BlockingIOError:
         pass
+
+
+# futex, futex_waitv and futex_wait, of x86 and ARM.
+FUTEXES = {"98", "202", "449", "455"}
+
+
+def waits_for(process: int, queue: unipc.Queue) -> bool:
+    """Whether the one thread of another process sleeps in a call of the queue."""
+    number, *arguments = Path(f"/proc/{process}/syscall").read_text().split()
+    if queue.engine == "shm":
+        return number in FUTEXES
+    return arguments[:1] == [hex(queue.fileno())]
 
 
 def open_descriptors() -> set[str]:

@@ -95,6 +95,7 @@ def test_permissions_are_permission_errors() -> None:
         os.setgid(65534), os.setgroups([]), os.setuid(65534)
         for call in (
             lambda: unipc.Queue.open(name),
+            lambda: unipc.Queue.open(name + "-shm", engine="shm"),
             lambda: unipc.Memory.open(name),
             lambda: unipc.Semaphore.open(name),
             lambda: unipc.Fifo.open(path).open_reader(timeout=0),
@@ -102,7 +103,7 @@ def test_permissions_are_permission_errors() -> None:
             try:
                 call()
             except PermissionError as error:
-                print(error.errno, error.filename in (name, path))
+                print(error.errno, error.filename in (name, name + "-shm", path))
     """
     if os.getuid() != 0:
         pytest.skip("only root can become somebody without permissions")
@@ -110,6 +111,7 @@ def test_permissions_are_permission_errors() -> None:
     path = f"/tmp{name}"
     try:
         with Queue.create(name, 1, 16), Memory.create(name, 16), Fifo.create(path):
+            Queue.create(f"{name}-shm", 1, 16, engine="shm").close()
             Semaphore.create(name, 0).close()
             done = subprocess.run(
                 [sys.executable, "-W", "ignore", "-c", code, name, path],
@@ -120,8 +122,9 @@ def test_permissions_are_permission_errors() -> None:
     finally:
         for unlink in (Queue.unlink, Memory.unlink, Semaphore.unlink):
             unlink(name)
+        Queue.unlink(f"{name}-shm")
         Fifo.unlink(path)
-    assert done.stdout == "13 True\n" * 4
+    assert done.stdout == "13 True\n" * 5
 
 
 @pytest.mark.parametrize("timeout", [-1, -0.001, float("nan"), float("-inf")])
@@ -142,6 +145,10 @@ def test_a_timeout_that_is_none_is_refused(
             lambda: writer.splice_from(0, 1, timeout=timeout),
             lambda: queue.receive(timeout=timeout),
             lambda: queue.send(b"", timeout=timeout),
+            lambda: queue.send_many([b""], timeout=timeout),
+            lambda: queue.receive_many(1, timeout=timeout),
+            lambda: queue.reserve(1, timeout=timeout),
+            lambda: queue.borrow(timeout=timeout),
             lambda: semaphore.wait(timeout),
             lambda: semaphore.acquire(timeout=timeout),
             lambda: fifo.open_reader(timeout=timeout),

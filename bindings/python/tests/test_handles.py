@@ -27,6 +27,7 @@ Make = Callable[[], Any]
         "writer",
         "fifo",
         "queue",
+        "queue in shm",
         "memory",
         "memfd",
         "anonymous",
@@ -47,6 +48,7 @@ def make(request: pytest.FixtureRequest, name: str, tmp_path: Path) -> Iterator[
             "writer": writer.dup,
             "fifo": lambda: Fifo.open_or_create(tmp_path / "fifo")[0],
             "queue": lambda: Queue.open_or_create(name, 1, 16)[0],
+            "queue in shm": lambda: Queue.open_or_create(name, 1, 16, engine="shm")[0],
             "memory": lambda: Memory.open_or_create(name, 16)[0],
             "memfd": lambda: Memory.memfd("label", 16),
             "anonymous": lambda: Memory.anonymous(16),
@@ -80,6 +82,9 @@ def test_a_closed_handle_refuses_everything(make: Make, ends: Ends) -> None:
         "write": (0, b"x") if isinstance(handle, Memory) else (b"x",),
         "write_full": (b"x",),
         "send": (b"x",),
+        "send_many": ([b"x"],),
+        "receive_many": (1,),
+        "reserve": (1,),
         "splice_to": (0, 1),
         "splice_from": (0, 1),
         "tee": (ends[1], 1),
@@ -172,10 +177,14 @@ def test_failures_leave_no_descriptor(name: str, tmp_path: Path, queue: Queue) -
             call()
 
     (tmp_path / "file").touch()
+    queue.fileno()  # in shared memory a queue gets its descriptor when it is asked for
     with Memory.create(name, 16), Fifo.create(tmp_path / "fifo") as fifo:
         before = open_descriptors()
         for _ in range(500):
-            fail(lambda: Queue.create(queue.name))
+            fail(lambda: Queue.create(queue.name, engine=queue.engine))
+            fail(lambda: Queue.open(queue.name, engine="posix" if queue.engine == "shm" else "shm"))
+            fail(lambda: queue.reserve(65))
+            fail(lambda: queue.borrow(timeout=0))
             fail(lambda: Memory.create(name, 16))
             fail(lambda: Memory.open(name, size=17))
             fail(lambda: Memory.open_file(tmp_path / "file"))
@@ -213,7 +222,13 @@ def test_transfers_do_not_grow_the_process(queue: Queue) -> None:
         assert pages() - before < 2000
 
 
-@pytest.mark.parametrize("kind", ["read", "write", "send", "receive", "wait", "open_reader"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("read", "write", "wait", "open_reader", "send", "receive"),
+        *("send in shm", "receive in shm", "reserve in shm", "borrow in shm"),
+    ],
+)
 def test_a_wait_on_a_handle_that_is_closed_ends(kind: str, name: str, tmp_path: Path) -> None:
     reader, writer = unipc.pipe()
     with contextlib.ExitStack() as stack:
@@ -233,10 +248,18 @@ def test_a_wait_on_a_handle_that_is_closed_ends(kind: str, name: str, tmp_path: 
             handle = Fifo.create(tmp_path / "fifo")
             call = lambda: handle.open_reader(timeout=3600)  # noqa: E731
         else:
-            handle = queue = Queue.create(name, 1, 16)
-            if kind == "send":
+            handle = queue = Queue.create(
+                name, 1, 16, engine="shm" if kind.endswith("shm") else "posix"
+            )
+            if kind.startswith(("send", "reserve")):
                 queue.send(b"")
-            call = (lambda: queue.send(b"")) if kind == "send" else queue.receive
+            calls: dict[str, Callable[[], object]] = {
+                "send": lambda: queue.send(b""),
+                "receive": queue.receive,
+                "reserve": lambda: queue.reserve(1),
+                "borrow": queue.borrow,
+            }
+            call = calls[kind.split()[0]]
         with Waiting(call) as waiting:
             handle.close()
         assert isinstance(waiting.error, ValueError)
@@ -314,6 +337,12 @@ def test_an_interpreter_ends_with_handles_open_and_callbacks_registered() -> Non
         queue = unipc.Queue.create(sys.argv[1], 2, 16)
         unipc.Queue.unlink(sys.argv[1])
         queue.notify(print)
+        fast = unipc.Queue.create(sys.argv[1], 2, 16, engine="shm")
+        unipc.Queue.unlink(sys.argv[1])
+        fast.notify(print)
+        fast.fileno()
+        written = fast.reserve(8).data
+        threading.Thread(target=fast.receive, daemon=True).start()
         memory = unipc.Memory.anonymous(10)
         view = memoryview(memory)
         threading.Thread(target=unipc.pipe()[0].read, daemon=True).start()

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import unipc
-from support import until
+from support import until, waits_for
 from unipc import Duplex, Fifo, Memory, PipeReader, PipeWriter, Queue, Semaphore
 
 METHODS = ["fork", "spawn", "forkserver"]
@@ -123,9 +123,11 @@ def test_a_fifo_goes_by_its_path(method: str, tmp_path: Path) -> None:
 def test_a_pickled_handle_is_opened_with_the_same_access(
     queue: Queue, name: str, tmp_path: Path
 ) -> None:
-    with Queue.open(queue.name, access="read-only", nonblocking=True) as receiver:
+    with Queue.open(
+        queue.name, access="read-only", nonblocking=True, engine=queue.engine
+    ) as receiver:
         with pickle.loads(pickle.dumps(receiver)) as again:
-            assert again.nonblocking
+            assert (again.nonblocking, again.engine) == (True, queue.engine)
             assert again.name == queue.name
             with pytest.raises(OSError, match="receiving only"):
                 again.send(b"x")
@@ -187,11 +189,7 @@ def test_a_killed_receiver_leaves_the_queue_whole(queue: Queue) -> None:
         queue.receive()
         os._exit(0)
 
-    def waits_for_the_queue() -> bool:
-        system_call = Path(f"/proc/{child}/syscall").read_text().split()
-        return system_call[1:2] == [hex(queue.fileno())]
-
-    until(waits_for_the_queue)
+    until(lambda: waits_for(child, queue))
     os.kill(child, 9)
     os.waitpid(child, 0)
     queue.send(b"for the next")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import unipc
-from conftest import Namer
+from conftest import Engine, Namer
 from support import Waiting
 from unipc import Message, Queue, QueueAttributes
 
@@ -70,8 +70,8 @@ def test_a_short_buffer_leaves_the_message_in_the_queue(queue: Queue) -> None:
     assert buffer[:6] == b"stays\0"
 
 
-def test_long_messages_come_whole(name: str) -> None:
-    with Queue.create(name, 1, 5000) as queue:
+def test_long_messages_come_whole(name: str, engine: Engine) -> None:
+    with Queue.create(name, 1, 5000, engine=engine) as queue:
         data = os.urandom(5000)
         queue.send(data)
         assert queue.receive().data == data
@@ -136,12 +136,12 @@ def test_a_waiting_sender_gets_the_room(queue: Queue, keyword: dict[str, float])
 
 def test_creating_what_exists_is_refused(queue: Queue) -> None:
     with pytest.raises(FileExistsError):
-        Queue.create(queue.name)
+        Queue.create(queue.name, engine=queue.engine)
 
 
-def test_open_or_create_tells_which_it_did(name: str) -> None:
+def test_open_or_create_tells_which_it_did(name: str, engine: Engine) -> None:
     for expected in (True, False):
-        queue, created = Queue.open_or_create(name, 2, 16)
+        queue, created = Queue.open_or_create(name, 2, 16, engine=engine)
         with queue:
             assert created is expected
             assert (queue.max_messages, queue.message_size) == (2, 16)
@@ -149,7 +149,7 @@ def test_open_or_create_tells_which_it_did(name: str) -> None:
 
 def test_another_handle_finds_the_queue_by_its_name(queue: Queue) -> None:
     queue.send(b"x")
-    with Queue.open(queue.name) as other:
+    with Queue.open(queue.name, engine=queue.engine) as other:
         assert (other.max_messages, other.message_size) == (4, 64)
         assert other.receive().data == b"x"
 
@@ -158,26 +158,27 @@ def test_unlink_removes_the_name_and_not_the_handles(queue: Queue) -> None:
     Queue.unlink(queue.name)
     queue.send(b"x")
     assert queue.receive().data == b"x"
-    for call in (Queue.open, Queue.unlink):
-        with pytest.raises(FileNotFoundError):
-            call(queue.name)
+    with pytest.raises(FileNotFoundError):
+        Queue.open(queue.name, engine=queue.engine)
+    with pytest.raises(FileNotFoundError):
+        Queue.unlink(queue.name)
 
 
-def test_leaving_a_with_block_closes_and_does_not_unlink(name: str) -> None:
-    with Queue.create(name, 1, 16) as queue:
+def test_leaving_a_with_block_closes_and_does_not_unlink(name: str, engine: Engine) -> None:
+    with Queue.create(name, 1, 16, engine=engine) as queue:
         queue.send(b"kept")
     assert queue.closed
-    with Queue.open(name) as queue:
+    with Queue.open(name, engine=engine) as queue:
         assert queue.receive().data == b"kept"
 
 
 def test_access_is_what_was_asked_for(queue: Queue) -> None:
-    with Queue.open(queue.name, access="write-only") as sender:
+    with Queue.open(queue.name, access="write-only", engine=queue.engine) as sender:
         sender.send(b"x")
         with pytest.raises(OSError, match="sending only") as caught:
             sender.receive()
         assert caught.value.errno == errno.EBADF
-    with Queue.open(queue.name, access="read-only") as receiver:
+    with Queue.open(queue.name, access="read-only", engine=queue.engine) as receiver:
         assert receiver.receive().data == b"x"
         with pytest.raises(OSError, match="receiving only"):
             receiver.send(b"x")
@@ -186,33 +187,41 @@ def test_access_is_what_was_asked_for(queue: Queue) -> None:
 def test_unknown_words_are_refused_with_those_there_are(name: str) -> None:
     with pytest.raises(ValueError, match="access must be 'read-write' or 'read-only'"):
         Queue.create(name, access="rw")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="'kernel' is no engine; there is: posix"):
+    with pytest.raises(ValueError, match="'kernel' is no engine; there is: posix, shm"):
         Queue.create(name, engine="kernel")  # type: ignore[arg-type]
 
 
-def test_a_refused_size_names_the_limit(name: str) -> None:
+def test_a_refused_size_names_the_limit(name: str, engine: Engine) -> None:
     with pytest.raises(ValueError, match="from 0 to"):
-        Queue.create(name, -1)
+        Queue.create(name, -1, engine=engine)
     with pytest.raises(OSError, match="0 messages holds nothing") as caught:
-        Queue.create(name, 0, 64)
+        Queue.create(name, 0, 64, engine=engine)
     assert caught.value.errno == errno.EINVAL
-    with pytest.raises(OSError, match=r"fs\.mqueue\.msg_max|RLIMIT_MSGQUEUE") as caught:
-        Queue.create(name, 1000, 8192)
-    assert caught.value.errno in (errno.EMFILE, errno.EINVAL)
+    if engine == "posix":
+        with pytest.raises(OSError, match=r"fs\.mqueue\.msg_max|RLIMIT_MSGQUEUE") as caught:
+            Queue.create(name, 1000, 8192)
+        assert caught.value.errno in (errno.EMFILE, errno.EINVAL)
+    else:
+        with pytest.raises(OSError, match=r"need \d+ bytes of /dev/shm") as caught:
+            Queue.create(name, 1 << 20, 1 << 24, engine=engine)
+        assert caught.value.errno in (errno.ENOSPC, errno.ENOMEM)
     with pytest.raises(FileNotFoundError):
-        Queue.open(name)
+        Queue.open(name, engine=engine)
 
 
-def test_the_umask_applies_to_a_mode_and_not_to_an_exact_one(new_name: Namer) -> None:
+def test_the_umask_applies_to_a_mode_and_not_to_an_exact_one(
+    new_name: Namer, engine: Engine
+) -> None:
     before = os.umask(0o027)
     try:
-        masked = Queue.create(new_name(), 1, 16, mode=0o666)
-        exact = Queue.create(new_name(), 1, 16, exact_mode=0o666)
+        masked = Queue.create(new_name(), 1, 16, mode=0o666, engine=engine)
+        exact = Queue.create(new_name(), 1, 16, exact_mode=0o666, engine=engine)
     finally:
         os.umask(before)
     with masked, exact:
-        assert stat.S_IMODE(os.fstat(masked.fileno()).st_mode) == 0o640
-        assert stat.S_IMODE(os.fstat(exact.fileno()).st_mode) == 0o666
+        for queue, mode in ((masked, 0o640), (exact, 0o666)):
+            file = f"/dev/shm/unipc.queue.{queue.name[1:]}" if engine == "shm" else queue.fileno()
+            assert stat.S_IMODE(os.stat(file).st_mode) == mode
 
 
 def test_the_length_is_the_number_of_messages_and_an_empty_queue_is_true(queue: Queue) -> None:
@@ -222,16 +231,17 @@ def test_the_length_is_the_number_of_messages_and_an_empty_queue_is_true(queue: 
     assert len(queue) == 1
 
 
-def test_attributes_are_those_of_now(queue: Queue) -> None:
+def test_attributes_are_those_of_now(queue: Queue, engine: Engine) -> None:
+    assert queue.engine == engine
     queue.send(b"x")
     assert queue.attributes == QueueAttributes(4, 64, 1, False)
     queue.nonblocking = True
     assert queue.attributes.nonblocking
-    assert (queue.engine, queue.name[:10]) == ("posix", "/unipc-py-")
+    assert queue.name.startswith("/unipc-py-")
 
 
 def test_a_nonblocking_queue_does_not_wait(queue: Queue) -> None:
-    with Queue.open(queue.name, nonblocking=True) as handle:
+    with Queue.open(queue.name, nonblocking=True, engine=queue.engine) as handle:
         for timeout in (None, 10):
             with pytest.raises(BlockingIOError):
                 handle.receive(timeout=timeout)
@@ -332,7 +342,7 @@ def test_what_a_callback_raises_is_reported(queue: Queue, monkeypatch: pytest.Mo
 
 EXIT = """if True:
     import sys, time, unipc
-    queue = unipc.Queue.open(sys.argv[1])
+    queue = unipc.Queue.open(sys.argv[1], engine=sys.argv[4])
     running = unipc.pipe()
 
     def naps():
@@ -390,7 +400,7 @@ EXIT = """if True:
     ],
 )
 def test_a_program_may_end_while_a_callback_runs(queue: Queue, callback: str, when: str) -> None:
-    command = [sys.executable, "-W", "ignore", "-c", EXIT, queue.name, callback, when]
+    command = [sys.executable, "-W", "ignore", "-c", EXIT, queue.name, callback, when, queue.engine]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -497,12 +507,12 @@ def test_a_signal_tells_of_a_message(queue: Queue) -> None:
     code = """if True:
         import signal, sys, unipc
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
-        with unipc.Queue.open(sys.argv[1]) as queue:
+        with unipc.Queue.open(sys.argv[1], engine=sys.argv[2]) as queue:
             queue.notify_signal(signal.SIGUSR1, 42)
             queue.send(b"x")
             assert signal.sigwaitinfo([signal.SIGUSR1]).si_code == -3  # SI_MESGQ
     """
-    subprocess.run([sys.executable, "-c", code, queue.name], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code, queue.name, queue.engine], check=True, timeout=60)
     assert queue.receive().data == b"x"
     with pytest.raises(OSError, match="1000 is no signal") as caught:
         queue.notify_signal(1000)
@@ -549,5 +559,74 @@ def test_a_message_can_be_received_into_shared_memory(queue: Queue) -> None:
             assert view[64:80].cast("d").tolist() == [1.5, 2.5]
 
 
-def test_queues_leave_nothing_in_dev_shm(queue: Queue) -> None:
-    assert not list(Path("/dev/shm").glob(f"*unipc-py-{os.getpid()}-*"))
+def test_a_queue_is_in_dev_shm_as_long_as_it_has_a_name(queue: Queue) -> None:
+    def files() -> list[str]:
+        return [path.name for path in Path("/dev/shm").glob(f"*unipc-py-{os.getpid()}-*")]
+
+    assert files() == ([f"unipc.queue.{queue.name[1:]}"] if queue.engine == "shm" else [])
+    Queue.unlink(queue.name)
+    assert files() == []
+
+
+def test_a_name_is_that_of_one_queue_whatever_the_engine(queue: Queue) -> None:
+    other: Engine = "posix" if queue.engine == "shm" else "shm"
+    with pytest.raises(FileExistsError, match=f"on engine {queue.engine}"):
+        Queue.create(queue.name, 1, 16, engine=other)
+    for call in (Queue.open, Queue.open_or_create):
+        with pytest.raises(OSError, match=f"open it with engine {queue.engine}") as caught:
+            call(queue.name, engine=other)
+        assert caught.value.errno == errno.EINVAL
+
+
+def test_many_are_sent_as_far_as_there_is_room(queue: Queue) -> None:
+    sent = [b"%d" % number for number in range(7)]
+    assert queue.send_many(sent[:3]) == 3
+    assert queue.send_many(iter(sent[3:]), 0, timeout=3600) == 1
+    with pytest.raises(BlockingIOError, match="full"):
+        queue.send_many(sent[4:], timeout=0)
+    with pytest.raises(TimeoutError):
+        queue.send_many(sent[4:], deadline=time.time())
+    assert [queue.receive().data for _ in range(4)] == sent[:4]
+    assert queue.send_many([], timeout=0) == 0
+
+
+def test_many_are_received_as_far_as_there_are(queue: Queue) -> None:
+    assert queue.send_many([b"low", bytearray(b"lower")]) == 2
+    assert queue.send_many([memoryview(b"high")], priority=9) == 1
+    messages = queue.receive_many(2)
+    assert messages == [Message(b"high", 9), Message(b"low", 0)]
+    assert isinstance(messages[0], Message)
+    assert queue.receive_many(10, timeout=3600) == [(b"lower", 0)]
+    assert queue.receive_many(0) == []
+    with pytest.raises(BlockingIOError, match="empty"):
+        queue.receive_many(10, timeout=0)
+    with pytest.raises(TimeoutError):
+        queue.receive_many(10, timeout=0.01)
+
+
+def test_many_wait_for_the_first_alone(queue: Queue) -> None:
+    with Waiting(lambda: queue.receive_many(4)) as waiting:
+        queue.send(b"the first")
+    assert waiting.result == [(b"the first", 0)]
+    for _ in range(4):
+        queue.send(b"x")
+    with Waiting(lambda: queue.send_many([b"1", b"2"])) as waiting:
+        queue.receive()
+    assert waiting.result == 1
+
+
+def test_what_cannot_be_sent_stops_the_others_behind_it(queue: Queue) -> None:
+    with pytest.raises(TypeError):
+        queue.send_many([b"fits", "text"])  # type: ignore[list-item]
+    with pytest.raises(TypeError):
+        queue.send_many(None)  # type: ignore[arg-type]
+    assert len(queue) == 0
+    assert queue.send_many([b"fits", bytes(65), b"fits"]) == 1
+    with pytest.raises(OSError, match="65 bytes") as caught:
+        queue.send_many([bytes(65), b"fits"])
+    assert caught.value.errno == errno.EMSGSIZE
+    with pytest.raises(OSError, match="priority 32768"):
+        queue.send_many([b"fits"], unipc.PRIORITY_MAX + 1)
+    with pytest.raises(ValueError, match="from 0 to"):
+        queue.receive_many(-1)
+    assert queue.receive_many(9) == [(b"fits", 0)]

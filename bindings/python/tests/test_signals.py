@@ -41,19 +41,32 @@ def waits(kind: str, name: str, tmp_path: Path) -> Iterator[Callable[..., object
             yield lambda **keyword: reader.splice_to(null, 1, **keyword)
         elif kind in ("open_reader", "open_writer"):
             yield getattr(stack.enter_context(unipc.Fifo.create(tmp_path / "fifo")), kind)
-        elif kind in ("send", "receive", "receive_into"):
-            queue = stack.enter_context(unipc.Queue.create(name, 1, 16))
-            if kind == "send":
+        elif kind in QUEUE_KINDS:
+            what, _, engine = kind.partition(" in ")
+            queue = stack.enter_context(
+                unipc.Queue.create(name, 1, 16, engine="shm" if engine else "posix")
+            )
+            if what in ("send", "send_many", "reserve"):
                 queue.send(b"")
-                yield lambda **keyword: queue.send(b"", **keyword)
-            elif kind == "receive":
-                yield queue.receive
-            else:
-                yield lambda **keyword: queue.receive_into(bytearray(16), **keyword)
+            calls: dict[str, Callable[..., object]] = {
+                "send": lambda **keyword: queue.send(b"", **keyword),
+                "send_many": lambda **keyword: queue.send_many([b""], **keyword),
+                "reserve": lambda **keyword: queue.reserve(1, **keyword),
+                "receive": queue.receive,
+                "receive_into": lambda **keyword: queue.receive_into(bytearray(16), **keyword),
+                "receive_many": lambda **keyword: queue.receive_many(2, **keyword),
+                "borrow": queue.borrow,
+            }
+            yield calls[what]
         else:
             yield stack.enter_context(contextlib.closing(unipc.Semaphore.create(name, 0))).wait
 
 
+QUEUE_KINDS = [
+    *("send", "receive", "receive_into", "receive_many"),
+    *("send in shm", "receive in shm", "receive_into in shm", "receive_many in shm"),
+    *("send_many in shm", "reserve in shm", "borrow in shm"),
+]
 KINDS = [
     "read",
     "read_full",
@@ -63,9 +76,7 @@ KINDS = [
     "splice",
     "open_reader",
     "open_writer",
-    "send",
-    "receive",
-    "receive_into",
+    *QUEUE_KINDS,
     "wait",
 ]
 
@@ -238,12 +249,14 @@ def test_nothing_is_lost_when_signals_interrupt_a_transfer() -> None:
 
 CTRL_C = """if True:
     import sys, unipc
-    kind, name = sys.argv[1:]
-    queue = unipc.Queue.open(name)
+    kind, name, engine = sys.argv[1:]
+    queue = unipc.Queue.open(name, engine=engine)
     reader, writer = unipc.pipe()
     print("waiting", flush=True)
     if kind == "queue":
         queue.receive()
+    elif kind == "borrow":
+        queue.borrow()
     elif kind == "pipe":
         reader.read(1)
     elif kind == "semaphore":
@@ -259,7 +272,7 @@ def test_control_c_ends_a_program_that_waits(kind: str, queue: unipc.Queue, tmp_
     if kind == "fifo":
         kind = str(tmp_path / "fifo")
         unipc.Fifo.create(kind).close()
-    with python(CTRL_C, kind, queue.name) as program:
+    with python(CTRL_C, kind, queue.name, queue.engine) as program:
         assert program.stdout is not None
         assert program.stdout.readline() == "waiting\n"
         until(lambda: Path(f"/proc/{program.pid}/syscall").read_text().strip() != "running")
