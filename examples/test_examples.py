@@ -46,6 +46,13 @@ ALONE = {
         "from the pipe: a line of its child\n"
         "after: to the terminal\n"
     ),
+    "zero_copy": (
+        "borrowed message 1 of 1048576 bytes, and put it back\n"
+        "message 1: 1048576 bytes, read in place\n"
+        "message 2: 1048576 bytes, read in place\n"
+        "message 3: 1048576 bytes, read in place\n"
+        "the queue is empty\n"
+    ),
 }
 SENT = """\
 sent with priority 1: tidy the desk
