@@ -19,9 +19,11 @@ use std::time::Duration;
 pub(super) const SPINS_MAX: u32 = 800;
 /// Spinning that does not pay is cut down, but never below this: a peer that answers at once is noticed.
 const SPINS_MIN: u32 = SPINS_MAX / 32;
-/// Once sorted, who looks at the index takes its lines from who works on it: a longer pause lets the other
-/// side do several messages in a row.
-const PAUSE_MAX: u32 = 32;
+/// Between tries, at most. To look at a cell takes its line from who is just filling it; once sorted, to look
+/// at the index takes its lines from who works on it, and a longer pause lets that one do several
+/// messages in a row.
+const PAUSE: u32 = 2;
+const PAUSE_SORTED: u32 = 32;
 /// So many tries later it looks at the clock.
 const LOOK_EVERY: u32 = 32;
 /// So often is tried at once what seemed worth it and was not, before it is slept over.
@@ -181,9 +183,7 @@ impl Inner {
                 Err(Errno::AGAIN) => break,
                 Err(errno) => return Err(errno),
             }
-            if self.is_sorted() {
-                pause = (pause * 2).min(PAUSE_MAX);
-            }
+            pause = (pause * 2).min(if self.is_sorted() { PAUSE_SORTED } else { PAUSE });
             tries += 1;
             if tries % LOOK_EVERY == 0 && deadline.has_passed() {
                 break;
