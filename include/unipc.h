@@ -32,8 +32,10 @@
  * Queues of engine shm are files of /dev/shm that all who use them have mapped. A thread takes part in
  *   one from its first call on it until it ends or the handle is closed, and that call can fail with
  *   EUSERS: 1024 threads of all processes take part; ENOSPC: /dev/shm has no page for one more; ENOMEM.
- *   EBADMSG, of any call on one, says that some process has spoiled its file: no more than that can come
- *   of it. A thread or process that dies, at whatever instant, harms nobody else.
+ *   EBADMSG, of any call on one, says that some process has spoiled its file, or cut it short: no more
+ *   than that can come of it, thanks to a handler of SIGBUS that the first such queue installs, which
+ *   passes on what does not concern it. A thread that blocks SIGBUS, and a program that replaces the
+ *   handler, do without. A thread or process that dies, at whatever instant, harms nobody else.
  *
  * Options are structs led by their own size. Begin with the _INIT macro and set what differs; NULL
  *   is every default. A program that was compiled with an older header works with a newer library;
@@ -1715,7 +1717,7 @@ int unipc_queue_put_back(struct unipc_queue *queue,
  * concerned. Engine shm only.
  *
  * - Ownership: none changes.
- * - Blocking: never.
+ * - Blocking: until those who wait are about to return.
  * - Errors: EOPNOTSUPP: engine posix, whose waits are the kernel's.
  * - Safety: threads: any; fork: yes; signals: no.
  * - See: shutdown(2)
@@ -1827,8 +1829,9 @@ int unipc_queue_cancel_notify(struct unipc_queue *queue);
  * Closes the handle. NULL is allowed. The queue and its messages stay.
  *
  * On engine shm other threads may be in calls on the handle: their waits end with EBADF, and this
- * call returns when all of them are out. What slots still hold goes back to the queue, and their bytes
- * are not there any more.
+ * call returns when all of them are out. The bytes of slots are not there any more. What slots of this
+ * thread hold goes back to the queue at once; what those of another hold, when that thread next comes
+ * to another queue, or ends.
  *
  * - Ownership: takes the handle; this process's notification by the queue is cancelled.
  * - Blocking: on engine shm for as long as other threads are in calls, of which none goes on waiting

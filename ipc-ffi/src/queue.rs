@@ -649,7 +649,7 @@ pub unsafe extern "C" fn unipc_queue_put_back(queue: *mut unipc_queue, slot: *mu
 /// concerned. Engine shm only.
 ///
 /// - Ownership: none changes.
-/// - Blocking: never.
+/// - Blocking: until those who wait are about to return.
 /// - Errors: EOPNOTSUPP: engine posix, whose waits are the kernel's.
 /// - Safety: threads: any; fork: yes; signals: no.
 /// - See: shutdown(2)
@@ -790,8 +790,9 @@ pub unsafe extern "C" fn unipc_queue_cancel_notify(queue: *mut unipc_queue) -> c
 /// Closes the handle. NULL is allowed. The queue and its messages stay.
 ///
 /// On engine shm other threads may be in calls on the handle: their waits end with EBADF, and this
-/// call returns when all of them are out. What slots still hold goes back to the queue, and their bytes
-/// are not there any more.
+/// call returns when all of them are out. The bytes of slots are not there any more. What slots of this
+/// thread hold goes back to the queue at once; what those of another hold, when that thread next comes
+/// to another queue, or ends.
 ///
 /// - Ownership: takes the handle; this process's notification by the queue is cancelled.
 /// - Blocking: on engine shm for as long as other threads are in calls, of which none goes on waiting
