@@ -140,8 +140,7 @@ pub fn back(fd: BorrowedFd<'_>, offset: usize, len: usize) -> Result<()> {
     let (offset, len) = (bytes(offset)?, bytes(len)?);
     for _ in 0..100 {
         // SAFETY: no memory is involved.
-        let done = unsafe { libc::fallocate(fd.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, offset, len) };
-        match check(done.into()) {
+        match unsafe { syscall!(SYS_fallocate, fd, libc::FALLOC_FL_KEEP_SIZE, offset, len) } {
             Err(Errno(libc::EINTR)) => {}
             done => return done.map(drop),
         }
