@@ -257,7 +257,8 @@ impl<'a> Reserved<'a> {
     /// Sends the message, with all its [`len`](Self::len) bytes.
     ///
     /// # Errors
-    /// EOWNERDEAD: the thread that reserved it has ended, and the cell was given back; nothing is sent.
+    /// EOWNERDEAD: the thread that reserved it has ended, and the others have taken the cell back; nothing is
+    /// sent.
     ///
     /// ```
     /// # use unipc::{Engine, Queue};
@@ -278,7 +279,7 @@ impl<'a> Reserved<'a> {
     /// Gives the cell back, and says so if it was not this one's any more; dropping it does the same.
     ///
     /// # Errors
-    /// EOWNERDEAD: the thread that reserved it has ended, and the cell was given back already.
+    /// EOWNERDEAD: the thread that reserved it has ended, and the others have taken the cell back already.
     ///
     /// ```
     /// # use unipc::{Engine, Queue};
@@ -447,8 +448,8 @@ impl<'a> Borrowed<'a> {
     /// Takes the message out of the queue, for good.
     ///
     /// # Errors
-    /// EOWNERDEAD: the thread that borrowed it has ended, and the message is in the queue again, or
-    /// somebody else's.
+    /// EOWNERDEAD: the thread that borrowed it has ended, and the others have found that out: the message is
+    /// in the queue again, or somebody else's.
     ///
     /// ```
     /// # use unipc::{Engine, Queue};
@@ -470,7 +471,7 @@ impl<'a> Borrowed<'a> {
     /// same.
     ///
     /// # Errors
-    /// EOWNERDEAD: the thread that borrowed it has ended.
+    /// EOWNERDEAD: the thread that borrowed it has ended, and the others have found that out.
     ///
     /// ```
     /// # use unipc::{Engine, Queue};
