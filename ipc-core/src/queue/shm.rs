@@ -447,7 +447,7 @@ impl Inner {
     /// Works as a participant, with the dying wish that somebody looks after the queue.
     #[inline(always)]
     fn working<T>(&self, work: impl FnOnce(&Inner, &Participant) -> sys::Result<T>) -> sys::Result<T> {
-        let outcome = self.region.participant(&|me| self.heal(me)).and_then(|me| {
+        let outcome = self.region.participant(&|me| self.replace(me)).and_then(|me| {
             me.wish(Some(self.region.wait_word()));
             let outcome = work(self, &me);
             me.wish(None);
@@ -598,6 +598,16 @@ impl Inner {
             return self.heal_sorted(me, &mut Vec::new()).map(|_| true);
         }
         self.heal_sorted(me, owners)
+    }
+
+    /// Frees what the dead hold whose place this thread took. Until the place had its new generation, what
+    /// they hold seemed to be a living one's: somebody may have gone to sleep for that.
+    fn replace(&self, me: &Participant) -> sys::Result<()> {
+        me.wish(Some(self.region.wait_word()));
+        let healed = self.heal(me);
+        self.pass_on(me);
+        me.wish(None);
+        healed
     }
 
     /// Frees all that the dead hold.

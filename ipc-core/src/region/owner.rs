@@ -12,11 +12,11 @@ use super::header::{self, HIGHEST_AT, PLACES, place};
 use crate::error::Errno;
 use crate::sys::map;
 use crate::sys::robust::{self, Life};
-use crate::sys::{self, fault, fs, futex};
+use crate::sys::{self, fault, fs};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::sync::{Arc, Weak};
 
@@ -128,13 +128,8 @@ impl Drop for Participant {
         if !self.life.is_listed() {
             return;
         }
-        if self.loans.get() == 0 {
-            self.life.word().store(0, Release);
-        } else {
-            // What it still holds goes back, as if it had died: who sleeps for that is to learn of it.
-            self.life.word().fetch_or(robust::DEAD, SeqCst);
-            futex::wake_shared(self.life.word(), i32::MAX, futex::ANY);
-        }
+        // What it still holds goes back, as if it had died: who sleeps for that is to learn of it.
+        self.life.give_up(self.loans.get() != 0);
     }
 }
 
@@ -225,12 +220,10 @@ impl Region {
             let (page, word) = (self.page_of(place), self.word_of(place));
             let mut found = word.load(Acquire);
             while found == 0 || robust::is_marked_dead(found) {
-                // Enlisted first: from the instant that the word is ours, the kernel watches over it.
-                let life = Life::enlist(self.fd(), page)?;
-                let Err(other) = word.compare_exchange(found, robust::alive_word(), SeqCst, Acquire) else {
+                if let Some(life) = Life::take(self.fd(), page, found)? {
                     return self.settle(place, life, found != 0, heal);
-                };
-                found = other;
+                }
+                found = word.load(Acquire);
             }
         }
         Err(Errno(libc::EUSERS))

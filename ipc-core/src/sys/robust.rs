@@ -8,7 +8,7 @@
 //! can reach a pointer that this process follows.
 
 use super::fault::Guarded;
-use super::{Result, check, syscall};
+use super::{Result, check, futex, syscall};
 use crate::error::Errno;
 use std::cell::Cell;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -64,9 +64,37 @@ pub struct Life {
 }
 
 impl Life {
-    /// Puts the word near the end of the page at `offset` of `file` in this thread's list. Its value is the
-    /// caller's to set, to [`alive_word`].
-    pub fn enlist(file: BorrowedFd<'_>, offset: usize) -> Result<Life> {
+    /// Takes the word near the end of the page at `offset` of `file`, if it is `found`: it becomes
+    /// [`alive_word`]. `None`: it is something else.
+    ///
+    /// From the instant that it is ours the kernel watches over it, at first as what this thread is about to
+    /// touch, then as part of its list. Not sooner: it may become the word of a thread that has the same
+    /// number in another PID namespace, and our death would mark it.
+    pub fn take(file: BorrowedFd<'_>, offset: usize, found: u32) -> Result<Option<Life>> {
+        let life = Life::map(file, offset)?;
+        let alive = alive_word();
+        life.wish(Some(life.word()));
+        let taken = life.word().compare_exchange(found, alive, Ordering::SeqCst, Ordering::Relaxed).is_ok();
+        if taken {
+            life.link_in();
+        }
+        life.wish(None);
+        Ok(taken.then_some(life))
+    }
+
+    /// Gives the word up, as above but the other way round: it becomes 0, or as the kernel marks that of a
+    /// dead thread, and who sleeps at it is woken.
+    pub fn give_up(&self, as_if_dead: bool) {
+        self.wish(Some(self.word()));
+        self.link_out();
+        self.word().store(if as_if_dead { DEAD } else { 0 }, Ordering::SeqCst);
+        if as_if_dead {
+            futex::wake_shared(self.word(), i32::MAX, futex::ANY);
+        }
+        self.wish(None);
+    }
+
+    fn map(file: BorrowedFd<'_>, offset: usize) -> Result<Life> {
         let head = head()?;
         let page = super::map::page();
         // SAFETY: a null hint lets the kernel choose a free range.
@@ -88,7 +116,6 @@ impl Life {
             return Err(Errno::last());
         }
         life.guard = Some(Guarded::new(pages, page)?);
-        life.link_in();
         Ok(life)
     }
 
@@ -163,7 +190,7 @@ impl Life {
     }
 
     /// The dying wish: should the thread die while `word` stands here, the kernel wakes one who sleeps at
-    /// it. The lower 30 bits of the word are 0, or the kernel would take them for an owner's number.
+    /// it if its lower 30 bits are 0, and marks it if they are this thread's number.
     #[inline]
     pub fn wish(&self, word: Option<&AtomicU32>) {
         compiler_fence(Ordering::SeqCst);

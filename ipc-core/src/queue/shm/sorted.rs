@@ -110,6 +110,7 @@ impl Inner {
             return read.map(|()| true);
         }
         let mut index = self.index(me)?;
+        index.mend_one()?;
         let Some((cell, position)) = index.take_first()? else { return Ok(false) };
         let found = Word(self.word(cell).load(Relaxed));
         let read = (receive.read)(self, cell);
