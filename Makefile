@@ -103,12 +103,15 @@ examples: lib ## the examples in Rust (those in C are compiled where they are ru
 
 # ---- everything
 
-.PHONY: demo test check bench
+.PHONY: demo test check bench crash-matrix
 demo: lib wheel examples ## C, Python and Rust at work together
 	@UNIPC_LIB=$(BUILD) UNIPC_INCLUDE=include UNIPC_RUST_BIN=$(TARGET)/release $(PYTHON) examples/demo/run
 
 test: lib wheel examples ## prove all of it: a line for each part, exit non-zero on any failure
 	@tests/run
+
+crash-matrix: ## kill participants of shared queues at every instruction, and in long storms (docs/crash.md): half an hour
+	UNIPC_CRASH=full $(CARGO) test --release -p unipc --test crash
 
 PY := bindings/python examples tests examples/demo/run tests/run
 check: $(VENV)/ready $(BUILD)/wheel ## formatting and lints
