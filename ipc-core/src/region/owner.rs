@@ -10,7 +10,9 @@
 use super::Region;
 use super::header::{self, HIGHEST_AT, PLACES, place};
 use crate::error::Errno;
+use crate::sys::fail::fail_point;
 use crate::sys::map;
+use crate::sys::thread::NoCancel;
 use crate::sys::robust::{self, Life};
 use crate::sys::{self, fault, fs};
 use std::cell::{Cell, RefCell};
@@ -151,6 +153,7 @@ impl Region {
     #[cold]
     #[inline(never)]
     fn enter(&self, slot: usize, heal: &dyn Fn(&Participant) -> sys::Result<()>) -> sys::Result<Rc<Participant>> {
+        let _whole = NoCancel::new(); // the standard library has cancellation points
         let me = self.recall(heal)?;
         // A thread that is ending has no room for it any more, and gives its place back at once.
         let _ = OWN.try_with(|own| own.recent[slot].try_borrow_mut().map(|mut recent| recent.replace(me.clone())));
@@ -241,9 +244,12 @@ impl Region {
         fault::unblock()?;
         let page = self.page_of(place);
         self.u32(page + place::WAITING).store(0, SeqCst);
+        fail_point!("place: waits no more");
         self.u32(page + place::GENERATION).fetch_add(1, SeqCst);
+        fail_point!("place: of a new generation");
         header::sign(self, page);
         self.u32(HIGHEST_AT).fetch_max(place as u32 + 1, SeqCst);
+        fail_point!("place: counted");
         let me = Participant {
             region: self.id,
             tag: self.tag(place),
