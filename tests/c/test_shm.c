@@ -445,6 +445,40 @@ TEST(a_destructor_of_a_thread_may_send) {
     CHECK(unipc_queue_close(last_words_go_to) == 0);
 }
 
+/* Everything that a thread may do first, and more, while its cancellation is pending. */
+static void *works_while_cancelled(void *argument) {
+    unipc_queue *queue = *(unipc_queue **)argument;
+    unipc_queue_slot slot = UNIPC_QUEUE_SLOT_INIT;
+    struct iovec piece;
+    size_t length;
+    char mine[SIZE] = {0};
+    CHECK(pthread_cancel(pthread_self()) == 0);
+    CHECK(unipc_queue_send(queue, "x", 1, 0, UNIPC_FOREVER) == 0);
+    CHECK(unipc_queue_receive(queue, mine, SIZE, NULL, UNIPC_SECONDS(50)) == 1);
+    CHECK(unipc_queue_reserve(queue, 1, 0, &slot, 0) == 0 && unipc_queue_abort(queue, &slot) == 0);
+    CHECK(unipc_queue_reserve(queue, 1, 3, &slot, 0) == 0 && unipc_queue_commit(queue, &slot) == 0);
+    CHECK(unipc_queue_borrow(queue, &slot, 0) == 0 && unipc_queue_put_back(queue, &slot) == 0);
+    CHECK(unipc_queue_borrow(queue, &slot, 0) == 0 && unipc_queue_release(queue, &slot) == 0);
+    piece.iov_base = mine, piece.iov_len = SIZE;
+    CHECK(unipc_queue_send_many(queue, &piece, 1, 0, 0) == 1);
+    CHECK(unipc_queue_receive_many(queue, &piece, &length, NULL, 1, 0) == 1 && length == SIZE);
+    CHECK(unipc_queue_receive(queue, mine, SIZE, NULL, UNIPC_MILLISECONDS(5)) == -1 && errno == ETIMEDOUT);
+    ended++;
+    pthread_testcancel();
+    return NULL;
+}
+
+TEST(no_call_is_a_cancellation_point) {
+    unipc_queue *queue = fresh();
+    for (int i = 0; i < 3; i++) {
+        pthread_t thread;
+        void *result;
+        CHECK(pthread_create(&thread, NULL, works_while_cancelled, &queue) == 0);
+        CHECK(pthread_join(thread, &result) == 0 && result == PTHREAD_CANCELED && ended == i + 1);
+    }
+    CHECK(unipc_queue_close(queue) == 0);
+}
+
 /* ---- files that lie */
 
 static void refused_as(const char *name, int error, const char *sentence) {

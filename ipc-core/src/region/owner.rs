@@ -12,8 +12,8 @@ use super::header::{self, HIGHEST_AT, PLACES, place};
 use crate::error::Errno;
 use crate::sys::fail::fail_point;
 use crate::sys::map;
-use crate::sys::thread::NoCancel;
 use crate::sys::robust::{self, Life};
+use crate::sys::thread::NoCancel;
 use crate::sys::{self, fault, fs};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -78,6 +78,8 @@ pub(crate) struct Cursors {
     pub floor: Cursor,
     /// The region's epoch when `receive` was right.
     pub epoch: Cell<u32>,
+    /// The epoch when this thread last looked everywhere for room.
+    pub searched: Cell<u32>,
     pub spin: [Cell<u32>; 2],
 }
 

@@ -94,6 +94,18 @@ crate::promises! {
             assert_eq!(fill(&queue), 3);
             assert_eq!(queue.receive().unwrap().data, b"first");
         }
+        Queue::unlink(scratch.name()).unwrap();
+        for queue in both(&scratch, 300) {
+            assert_eq!(queue.send_many(&["back"; 150], 0, Deadline::NOW).unwrap(), 150);
+            let back: Vec<_> = (0..150).map(|_| queue.borrow().unwrap()).collect();
+            for _ in 0..150 {
+                queue.send(b"x", 0).unwrap();
+                queue.receive().unwrap();
+            }
+            drop(back);
+            assert_eq!(fill(&queue), 150);
+            Queue::unlink(scratch.name()).ok();
+        }
     }
 
     fn a_borrowed_message_is_read_in_place_and_goes_by_its_release() {

@@ -14,6 +14,7 @@ use super::word::{State, TURN, Word, compare};
 use super::{Claim, EPOCH_AT, HEAD_AT, Inner, TAIL_AT};
 use crate::region::owner::{Cursor, Participant};
 use crate::region::wait::Class;
+use crate::sys::fail::fail_point;
 use std::cmp::Ordering::{Equal, Greater, Less};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 
@@ -42,7 +43,7 @@ const HINT_EVERY: u64 = 8;
 const TICKET: u64 = (1 << 62) - 1;
 /// How far behind a cell's lap a ticket can be that is not over.
 const LAPS: usize = 2;
-/// How far a sender looks for room behind a message.
+/// How far a sender looks for room behind a message, as a rule.
 const AHEAD: usize = 64;
 /// How often a receiver whom others forestall tries again before it looks at its deadline.
 const TRIES: usize = 64;
@@ -124,6 +125,7 @@ impl Inner {
                 (Equal, State::Free) => {
                     let mine = found.become_(State::Writing, me.tag);
                     if word.compare_exchange(found.0, mine.0, SeqCst, Relaxed).is_ok() {
+                        fail_point!("ring: claimed to write");
                         let claim = Claim { index: cursor.index.get(), word: mine, priority: 0 };
                         cursor.advance(slots);
                         return Ring::Claimed(claim);
@@ -168,6 +170,7 @@ impl Inner {
         let mine = found.become_(State::Reading, me.tag);
         let index = cursor.index.get();
         let taken = self.word(index).compare_exchange(found.0, mine.0, SeqCst, Relaxed);
+        fail_point!("ring: claimed to read");
         taken.is_ok().then_some(Claim { index, word: mine, priority: found.owner() })
     }
 
@@ -258,6 +261,7 @@ impl Inner {
             let tail = self.region.u64(TAIL_AT);
             if tail.load(Relaxed) < ticket {
                 tail.store(ticket, Relaxed);
+                fail_point!("ring: tail hinted");
             }
         }
     }
@@ -284,6 +288,7 @@ impl Inner {
         let head = self.region.u64(HEAD_AT);
         if head.load(Relaxed) < floor.ticket.get() {
             head.store(floor.ticket.get(), SeqCst);
+            fail_point!("ring: head hinted");
         }
     }
 
@@ -325,8 +330,10 @@ impl Inner {
         if back {
             // First: who follows the new epoch meets the dead one's cell, should death come in between.
             self.region.u32(EPOCH_AT).fetch_add(1, SeqCst);
+            fail_point!("ring: about to repair");
         }
         let _ = self.word(index).compare_exchange(found.0, fixed.0, SeqCst, Relaxed);
+        fail_point!("ring: repaired");
     }
 
     /// Repairs what the dead hold, and notes who of the living holds something. A message that is there
@@ -354,6 +361,14 @@ impl Inner {
         healed
     }
 
+    /// Notes that a message comes long after others of its time: it is behind their cursors.
+    pub(super) fn came_late(&self, claim: Claim) {
+        let ticket = claim.word.turn().wrapping_mul(self.shape.slots as u64).wrapping_add(claim.index as u64);
+        if self.region.u64(TAIL_AT).load(Relaxed).saturating_sub(ticket) >= AHEAD as u64 {
+            self.region.u32(EPOCH_AT).fetch_add(1, SeqCst);
+        }
+    }
+
     /// For a sender that came round to a cell which is held: repairs it, or goes past it if there is room
     /// behind it. Else notes whom it waits for.
     ///
@@ -363,6 +378,9 @@ impl Inner {
         let (own, slots) = (&me.cursors.send, self.shape.slots);
         let at = own.copy();
         let (mut held, mut oldest) = (Vec::new(), None);
+        // Only what came back or came late leaves such room: then all is looked through, once.
+        let epoch = self.region.u32(EPOCH_AT).load(SeqCst);
+        let ahead = if epoch == me.cursors.searched.replace(epoch) { AHEAD } else { slots };
         for step in 0..slots {
             let found = Word(self.word(at.index.get()).load(SeqCst));
             if found.is_sorted() {
@@ -372,7 +390,7 @@ impl Inner {
                 (Equal | Less, State::Free) => break,
                 (Less, State::Full) => {
                     oldest = oldest.or(Some((at.index.get(), found)));
-                    if step >= AHEAD {
+                    if step >= ahead {
                         return Healed::Nothing;
                     }
                 }
@@ -399,6 +417,7 @@ impl Inner {
         }
         for &(index, found) in &held {
             let _ = self.word(index).compare_exchange(found.0, found.bumped().0, SeqCst, Relaxed);
+            fail_point!("ring: gone past a hold");
         }
         Healed::Something
     }

@@ -9,18 +9,23 @@ use crate::error::Errno;
 use crate::queue::calls::Calls;
 use crate::region::owner::Participant;
 use crate::region::wait::{Class, WATCHES};
-use crate::sys::{self, fd, futex, signal};
+use crate::sys::fail::fail_point;
+use crate::sys::{self, clock, fd, futex, signal};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::thread;
+use std::time::Duration;
 
 // The notification word: 0, or the tag of the thread that is to be told, and whether it has been.
 const ARMED: u32 = 1 << 31;
 const FIRED: u32 = 1 << 30;
 const TAG: u32 = (1 << crate::region::owner::TAG_BITS) - 1;
+
+/// After which the descriptor's thread tries again what failed.
+const A_WHILE: Duration = Duration::from_millis(50);
 
 /// An eventfd's counter that is full: it cannot be written to.
 const FULL: u64 = u64::MAX - 1;
@@ -204,7 +209,14 @@ impl Poll {
                 watch(inner, missing, (&self.changed, changed), came)
             };
             if looked.is_err() {
-                break; // it takes part no more: the queue is spoiled, or full of threads
+                if inner.region.is_lost() {
+                    // Who polls is to look, and is told then.
+                    let _ = fd::write(self.event.as_fd(), &u64::to_ne_bytes(1));
+                    break;
+                }
+                // There was no place, or no memory, for this thread.
+                let end = (clock::MONOTONIC, clock::monotonic() + A_WHILE);
+                let _ = futex::wait_shared(&self.changed, changed, futex::ANY, Some(end));
             }
         }
     }
@@ -232,7 +244,10 @@ fn wait_for_message(inner: &Inner, tell: &Sender<sys::Result<u32>>) -> bool {
         let mut found = word.load(SeqCst);
         while found == 0 || inner.region.is_dead(found & TAG) {
             match word.compare_exchange(found, armed, SeqCst, SeqCst) {
-                Ok(_) => return Ok(armed),
+                Ok(_) => {
+                    fail_point!("notify: armed");
+                    return Ok(armed);
+                }
                 Err(other) => found = other,
             }
         }
@@ -276,6 +291,7 @@ impl Inner {
             return;
         }
         if word.compare_exchange(found, found & TAG | FIRED, SeqCst, Relaxed).is_ok() {
+            fail_point!("notify: fired");
             futex::wake_shared(word, i32::MAX, futex::ANY);
         }
     }
