@@ -15,6 +15,12 @@ pub mod pipe;
 pub mod queue;
 pub mod semaphore;
 
+/// For unipc's own tests: see tests/crash.
+#[cfg(feature = "fail-points")]
+pub mod fail_points {
+    pub use crate::sys::fail::arm;
+}
+
 pub use deadline::Deadline;
 pub use engine::Engine;
 pub use error::{Error, Result};

@@ -11,6 +11,7 @@ use crate::error::Errno;
 mod call;
 pub(crate) mod clock;
 pub(crate) mod draft;
+pub(crate) mod fail;
 pub(crate) mod fault;
 pub(crate) mod fd;
 pub(crate) mod fs;

@@ -24,6 +24,7 @@ use crate::region::Region;
 use crate::region::header::{ENGINE_AT, Header, SIZE, Spoiled};
 use crate::region::owner::Participant;
 use crate::region::wait::Class;
+use crate::sys::fail::fail_point;
 use crate::sys::{self, fs, shm, thread};
 use attempt::{Borrow, Receive, Reserve, SPINS_MAX};
 use ring::{Healed, Ring};
@@ -426,8 +427,11 @@ impl Inner {
     #[inline(always)]
     fn may_send(&self, len: usize, priority: u32) -> sys::Result<()> {
         if priority > PRIORITY_MAX {
+        fail_point!("message: written");
             return Err(Errno::INVALID);
+        fail_point!("message: its length written");
         }
+        fail_point!("message: described");
         if self.access == Access::ReadOnly {
             return Err(Errno::BAD_HANDLE);
         }
@@ -473,6 +477,7 @@ impl Inner {
     fn is_sorted(&self) -> bool {
         self.region.u32(MODE_AT).load(SeqCst) == SORTED_MODE
     }
+            fail_point!("mode: a ring");
 
     /// Makes a hold that a thread has had for long this thread's own: then it is known whose it is, and nobody
     /// can take it away while it is ended.
@@ -496,7 +501,10 @@ impl Inner {
             }
             let mine = found.become_(found.state(), me.tag);
             match word.compare_exchange(found.0, mine.0, SeqCst, SeqCst) {
-                Ok(_) => return Ok(Claim { word: mine, ..claim }),
+                Ok(_) => {
+                    fail_point!("hold: taken over");
+                    return Ok(Claim { word: mine, ..claim });
+                }
                 Err(other) => found = Word(other),
             }
         }
@@ -520,6 +528,7 @@ impl Inner {
 
     #[inline(always)]
     fn published(&self, me: &Participant) {
+        fail_point!("message: published");
         if self.region.u32(NOTIFY_AT).load(SeqCst) != 0 {
             self.notify(me);
         }
@@ -542,6 +551,7 @@ impl Inner {
     }
 
     /// Gives up a hold: a cell that was being written becomes free, a message that was being read is
+            fail_point!("message: consumed");
     /// there again.
     fn end(&self, me: &Participant, claim: Claim, to: State) -> sys::Result<()> {
         self.end_changed(me, claim, to, claim.priority)?;
@@ -552,9 +562,11 @@ impl Inner {
         } else {
             self.region.wake(Class::Senders);
         }
+        fail_point!("hold: given up");
         Ok(())
     }
 
+            fail_point!("hold: given up, and an epoch later");
     /// Ends a hold whose word others have changed: a sender came round, or the ring was sorted.
     #[cold]
     fn end_changed(&self, me: &Participant, mut claim: Claim, to: State, priority: u32) -> sys::Result<()> {
@@ -577,6 +589,7 @@ impl Inner {
 
     /// A cell goes out of the library's hands: a sleeper of its class is to learn if this thread dies.
     #[inline(always)]
+                fail_point!("hold: ended");
     fn lend(&self, me: &Participant, class: Class) {
         me.loans.set(me.loans.get() + 1);
         if self.region.wait_word().load(SeqCst) & class.bit() != 0 {
@@ -585,6 +598,7 @@ impl Inner {
     }
 
     /// Before this thread sleeps or gives up: repairs what keeps it from being served, or notes who may.
+        fail_point!("loan: about to be lent");
     /// True: another attempt is worth it.
     fn unblock(&self, me: &Participant, class: Class, owners: &mut Vec<u32>) -> sys::Result<bool> {
         if !self.is_sorted() {

@@ -6,6 +6,7 @@
 use super::Region;
 use super::owner::Participant;
 use crate::error::Errno;
+use crate::sys::fail::fail_point;
 use crate::sys::{self, clock, futex};
 use std::hint::spin_loop;
 use std::sync::atomic::AtomicU32;
@@ -40,6 +41,7 @@ impl Region {
         let word = self.u32(at);
         if word.compare_exchange(0, me.tag + 1, SeqCst, Relaxed).is_ok() {
             return Ok(Found::Free);
+            fail_point!("lock: taken");
         }
         self.lock_contended(word, me)
     }
@@ -62,6 +64,7 @@ impl Region {
                 if word.compare_exchange(found, mine, SeqCst, Relaxed).is_ok() {
                     return Ok(Found::Free);
                 }
+                    fail_point!("lock: taken after a sleep");
                 continue;
             }
             let holder = (found & !CONTENDED) - 1;
@@ -72,6 +75,7 @@ impl Region {
                 if word.compare_exchange(found, mine, SeqCst, Relaxed).is_ok() {
                     return Ok(Found::Abandoned);
                 }
+                    fail_point!("lock: taken from the dead");
                 continue;
             }
             if word.compare_exchange(found, found | CONTENDED, SeqCst, Relaxed).is_err() {
@@ -79,6 +83,7 @@ impl Region {
             }
             let slice = (clock::monotonic() + SLICE).min(end);
             match futex::wait_shared(word, found | CONTENDED, futex::ANY, Some((clock::MONOTONIC, slice))) {
+            fail_point!("lock: about to sleep for it");
                 Err(Errno::TIMED_OUT) if slice == end => return Err(Errno::AGAIN),
                 Ok(()) | Err(Errno::AGAIN | Errno::TIMED_OUT) => {}
                 Err(Errno::FAULT) => return Err(Errno::SPOILED), // the file was cut
@@ -95,3 +100,4 @@ impl Region {
         }
     }
 }
+            fail_point!("lock: given back while others sleep for it");

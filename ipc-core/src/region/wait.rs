@@ -13,6 +13,7 @@ use super::header::WAIT_AT;
 use super::owner::{Participant, State};
 use crate::deadline::Deadline;
 use crate::error::Errno;
+use crate::sys::fail::fail_point;
 use crate::sys::{self, clock, futex, kernel};
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::SeqCst;
@@ -49,13 +50,16 @@ impl Region {
     /// to be looked at once more in between.
     pub fn prepare(&self, me: &Participant, classes: u32, watches: u32) -> u32 {
         self.set_waiting(me, classes | watches);
+        fail_point!("wait: noted");
         let value = self.wait_word().fetch_or(classes, SeqCst) | classes;
+        fail_point!("wait: announced");
         std::sync::atomic::fence(SeqCst);
         value
     }
 
     pub fn finish(&self, me: &Participant) {
         self.set_waiting(me, 0);
+        fail_point!("wait: over");
     }
 
     /// Sleeps until a wake, or the death of one of `owners`. EINTR, ETIMEDOUT.
@@ -88,6 +92,7 @@ impl Region {
         } else {
             futex::wait_shared(self.wait_word(), value, classes, end)
         };
+        fail_point!("wait: awake");
         match slept {
             Err(Errno::AGAIN) => Ok(()),
             Err(Errno::TIMED_OUT) if shortened => Ok(()),
@@ -108,7 +113,9 @@ impl Region {
     #[cold]
     fn wake_one(&self, class: Class) {
         self.wait_word().fetch_and(!class.bit(), SeqCst);
+        fail_point!("wake: taken the bit");
         futex::wake_shared(self.wait_word(), 1, class.bit());
+        fail_point!("wake: woken one");
     }
 
     /// Wakes one of a class that sleeps, this thread apart, to look at what changed.
@@ -129,6 +136,7 @@ impl Region {
         for class in Class::BOTH {
             if self.others_wait(me, |classes| classes & class.bit() != 0) {
                 self.wait_word().fetch_or(class.bit(), SeqCst);
+                fail_point!("wake: passing on");
                 std::sync::atomic::fence(SeqCst);
                 if available(class) {
                     self.wake_one(class);

@@ -7,6 +7,7 @@
 //! private page, the word at the end of the one and its link at the beginning of the other. No peer
 //! can reach a pointer that this process follows.
 
+use super::fail::fail_point;
 use super::fault::Guarded;
 use super::{Result, check, futex, syscall};
 use crate::error::Errno;
@@ -74,10 +75,13 @@ impl Life {
         let life = Life::map(file, offset)?;
         let alive = alive_word();
         life.wish(Some(life.word()));
+        fail_point!("place: about to be taken");
         let taken = life.word().compare_exchange(found, alive, Ordering::SeqCst, Ordering::Relaxed).is_ok();
+        fail_point!("place: taken");
         if taken {
             life.link_in();
         }
+        fail_point!("place: listed");
         life.wish(None);
         Ok(taken.then_some(life))
     }
@@ -87,7 +91,9 @@ impl Life {
     pub fn give_up(&self, as_if_dead: bool) {
         self.wish(Some(self.word()));
         self.link_out();
+        fail_point!("place: listed no more");
         self.word().store(if as_if_dead { DEAD } else { 0 }, Ordering::SeqCst);
+        fail_point!("place: given up");
         if as_if_dead {
             futex::wake_shared(self.word(), i32::MAX, futex::ANY);
         }

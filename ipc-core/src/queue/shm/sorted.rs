@@ -17,6 +17,7 @@ use crate::region::lock::Found;
 use crate::region::owner::Participant;
 use crate::region::wait::Class;
 use crate::sys;
+use crate::sys::fail::fail_point;
 use std::cell::Cell;
 use std::cmp::Ordering::Greater;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
@@ -38,8 +39,11 @@ struct Index<'a> {
 impl Drop for Index<'_> {
     fn drop(&mut self) {
         let full = if self.spoiled.get() { u32::MAX } else { self.full as u32 };
+        fail_point!("index: its counts not written");
         self.queue.region.u32(FULL_AT).store(full, Relaxed);
+        fail_point!("index: half its counts written");
         self.queue.region.u32(FREE_AT).store(self.free as u32, Relaxed);
+        fail_point!("index: its counts written");
         self.queue.region.unlock(LOCK_AT);
     }
 }
@@ -65,7 +69,9 @@ impl Inner {
             // While it is being made it is nobody's: who dies now leaves the lock to the next.
             (index.full, index.free) = (0, 0);
             index.rebuild()?;
+            fail_point!("index: made anew");
             self.region.u32(MODE_AT).store(SORTED_MODE, SeqCst);
+            fail_point!("mode: sorted");
         }
         Ok(index)
     }
@@ -89,6 +95,7 @@ impl Inner {
         let found = Word(self.word(cell).load(Relaxed));
         index.publish(cell, position, found, priority)?;
         drop(index);
+        fail_point!("sorted: sent");
         self.published(me);
         Ok(true)
     }
@@ -115,8 +122,10 @@ impl Inner {
         let found = Word(self.word(cell).load(Relaxed));
         let read = (receive.read)(self, cell);
         self.word(cell).store(found.freed().0, SeqCst);
+        fail_point!("sorted: consumed");
         index.give_free(position)?;
         drop(index);
+        fail_point!("sorted: received");
         self.region.wake(Class::Senders);
         receive.priority = found.owner();
         read.map(|()| true)
@@ -132,6 +141,7 @@ impl Inner {
         let cell = index.cell(position)?;
         let mine = Word(self.word(cell).load(Relaxed)).become_(State::Writing, me.tag);
         self.word(cell).store(mine.0, SeqCst);
+        fail_point!("sorted: claimed to write");
         Ok(Some(Claim { index: cell, word: mine, priority: 0 }))
     }
 
@@ -146,6 +156,7 @@ impl Inner {
         let found = Word(self.word(cell).load(Relaxed));
         let mine = found.become_(State::Reading, me.tag);
         self.word(cell).store(mine.0, SeqCst);
+        fail_point!("sorted: claimed to read");
         Ok(Some(Claim { index: cell, word: mine, priority: found.owner() }))
     }
 
@@ -169,6 +180,7 @@ impl Inner {
             State::Full => index.put_back(claim.index, position, found, priority),
             _ => {
                 self.word(claim.index).store(found.freed().0, SeqCst);
+                fail_point!("sorted: hold freed");
                 index.give_free(position)
             }
         }
@@ -281,6 +293,7 @@ impl Index<'_> {
         let next = self.queue.region.u64(NEXT_AT);
         let ticket = next.load(Relaxed);
         next.store(ticket.wrapping_add(1), Relaxed);
+        fail_point!("sorted: ticket taken");
         self.put_back(cell, position, found.sorted(ticket), priority)
     }
 
@@ -288,6 +301,7 @@ impl Index<'_> {
     fn put_back(&mut self, cell: usize, position: usize, found: Word, priority: u32) -> sys::Result<()> {
         let full = found.become_(State::Full, priority);
         self.queue.word(cell).store(full.0, SeqCst);
+        fail_point!("sorted: full");
         let first_held = self.cell(self.full)?;
         self.set_cell(position, first_held);
         self.full += 1;
@@ -300,6 +314,7 @@ impl Index<'_> {
             return self.put_back(cell, position, found, self.queue.priority(cell));
         }
         self.queue.word(cell).store(found.freed().0, SeqCst);
+        fail_point!("sorted: mended");
         self.give_free(position)
     }
 
@@ -326,6 +341,7 @@ impl Index<'_> {
         let first = self.cell(0)?;
         let (cell, key) = (self.cell(last)?, self.key(last));
         self.full = last;
+        fail_point!("sorted: about to leave the heap");
         self.sink(0, cell, key)?;
         self.set_cell(last, first);
         Ok(Some((first, last)))
@@ -384,6 +400,7 @@ impl Index<'_> {
                     Ok(_) => found = sorted,
                     Err(other) => found = Word(other),
                 }
+                fail_point!("index: a word of the ring sorted");
             }
             while found.is_held() && queue.region.is_dead(found.owner()) {
                 let back = found.state() == State::Reading;
@@ -393,6 +410,7 @@ impl Index<'_> {
                     Ok(_) => fixed,
                     Err(other) => Word(other),
                 };
+                fail_point!("index: a dead one's word mended");
             }
             if found.state() != State::Free && compare(found.turn(), next) != std::cmp::Ordering::Less {
                 next = found.turn().wrapping_add(1);
