@@ -420,18 +420,18 @@ impl Inner {
 
     #[inline(always)]
     fn describe(&self, index: usize, len: usize, priority: u32) {
+        fail_point!("message: written");
         self.region.u32(self.cell(index) + LEN_AT).store(len as u32, Relaxed);
+        fail_point!("message: its length written");
         self.region.u32(self.cell(index) + PRIORITY_AT).store(priority, Relaxed);
+        fail_point!("message: described");
     }
 
     #[inline(always)]
     fn may_send(&self, len: usize, priority: u32) -> sys::Result<()> {
         if priority > PRIORITY_MAX {
-        fail_point!("message: written");
             return Err(Errno::INVALID);
-        fail_point!("message: its length written");
         }
-        fail_point!("message: described");
         if self.access == Access::ReadOnly {
             return Err(Errno::BAD_HANDLE);
         }
@@ -470,6 +470,7 @@ impl Inner {
         if found == 0 {
             found = mode.compare_exchange(0, ours, SeqCst, SeqCst).unwrap_or_else(|other| other);
             found = if found == 0 { ours } else { found };
+            fail_point!("mode: a ring");
         }
         if found == ours { self.claim_to_write(me) } else { Ring::Sorted }
     }
@@ -477,7 +478,6 @@ impl Inner {
     fn is_sorted(&self) -> bool {
         self.region.u32(MODE_AT).load(SeqCst) == SORTED_MODE
     }
-            fail_point!("mode: a ring");
 
     /// Makes a hold that a thread has had for long this thread's own: then it is known whose it is, and nobody
     /// can take it away while it is ended.
@@ -521,6 +521,7 @@ impl Inner {
         {
             self.end_changed(me, claim, State::Full, priority)?;
         }
+        fail_point!("message: published");
         self.hint_tail(me);
         self.published(me);
         Ok(())
@@ -528,7 +529,6 @@ impl Inner {
 
     #[inline(always)]
     fn published(&self, me: &Participant) {
-        fail_point!("message: published");
         if self.region.u32(NOTIFY_AT).load(SeqCst) != 0 {
             self.notify(me);
         }
@@ -544,6 +544,7 @@ impl Inner {
         {
             self.end_changed(me, claim, State::Free, 0)?;
         } else {
+            fail_point!("message: consumed");
             self.hint_head(me, claim);
         }
         self.region.wake(Class::Senders);
@@ -551,22 +552,21 @@ impl Inner {
     }
 
     /// Gives up a hold: a cell that was being written becomes free, a message that was being read is
-            fail_point!("message: consumed");
     /// there again.
     fn end(&self, me: &Participant, claim: Claim, to: State) -> sys::Result<()> {
         self.end_changed(me, claim, to, claim.priority)?;
+        fail_point!("hold: given up");
         if to == State::Full {
             // Others' cursors may be past it. Who finds it there without this looks at the head anew.
             self.region.u32(EPOCH_AT).fetch_add(1, SeqCst);
+            fail_point!("hold: given up, and an epoch later");
             self.published(me);
         } else {
             self.region.wake(Class::Senders);
         }
-        fail_point!("hold: given up");
         Ok(())
     }
 
-            fail_point!("hold: given up, and an epoch later");
     /// Ends a hold whose word others have changed: a sender came round, or the ring was sorted.
     #[cold]
     fn end_changed(&self, me: &Participant, mut claim: Claim, to: State, priority: u32) -> sys::Result<()> {
@@ -582,6 +582,7 @@ impl Inner {
             }
             let ended = if to == State::Full { found.become_(State::Full, priority) } else { found.freed() };
             if word.compare_exchange(found.0, ended.0, SeqCst, SeqCst).is_ok() {
+                fail_point!("hold: ended");
                 return Ok(());
             }
         }
@@ -589,8 +590,8 @@ impl Inner {
 
     /// A cell goes out of the library's hands: a sleeper of its class is to learn if this thread dies.
     #[inline(always)]
-                fail_point!("hold: ended");
     fn lend(&self, me: &Participant, class: Class) {
+        fail_point!("loan: about to be lent");
         me.loans.set(me.loans.get() + 1);
         if self.region.wait_word().load(SeqCst) & class.bit() != 0 {
             self.region.wake_another(me, class);
@@ -598,7 +599,6 @@ impl Inner {
     }
 
     /// Before this thread sleeps or gives up: repairs what keeps it from being served, or notes who may.
-        fail_point!("loan: about to be lent");
     /// True: another attempt is worth it.
     fn unblock(&self, me: &Participant, class: Class, owners: &mut Vec<u32>) -> sys::Result<bool> {
         if !self.is_sorted() {
@@ -619,6 +619,7 @@ impl Inner {
     fn replace(&self, me: &Participant) -> sys::Result<()> {
         me.wish(Some(self.region.wait_word()));
         let healed = self.heal(me);
+        fail_point!("place: its dead healed");
         self.pass_on(me);
         me.wish(None);
         healed

@@ -40,8 +40,8 @@ impl Region {
     pub fn lock(&self, at: usize, me: &Participant) -> sys::Result<Found> {
         let word = self.u32(at);
         if word.compare_exchange(0, me.tag + 1, SeqCst, Relaxed).is_ok() {
-            return Ok(Found::Free);
             fail_point!("lock: taken");
+            return Ok(Found::Free);
         }
         self.lock_contended(word, me)
     }
@@ -62,9 +62,9 @@ impl Region {
             let found = word.load(Acquire);
             if found & !CONTENDED == 0 {
                 if word.compare_exchange(found, mine, SeqCst, Relaxed).is_ok() {
+                    fail_point!("lock: taken after a sleep");
                     return Ok(Found::Free);
                 }
-                    fail_point!("lock: taken after a sleep");
                 continue;
             }
             let holder = (found & !CONTENDED) - 1;
@@ -73,17 +73,17 @@ impl Region {
             }
             if self.is_dead(holder) {
                 if word.compare_exchange(found, mine, SeqCst, Relaxed).is_ok() {
+                    fail_point!("lock: taken from the dead");
                     return Ok(Found::Abandoned);
                 }
-                    fail_point!("lock: taken from the dead");
                 continue;
             }
             if word.compare_exchange(found, found | CONTENDED, SeqCst, Relaxed).is_err() {
                 continue;
             }
+            fail_point!("lock: about to sleep for it");
             let slice = (clock::monotonic() + SLICE).min(end);
             match futex::wait_shared(word, found | CONTENDED, futex::ANY, Some((clock::MONOTONIC, slice))) {
-            fail_point!("lock: about to sleep for it");
                 Err(Errno::TIMED_OUT) if slice == end => return Err(Errno::AGAIN),
                 Ok(()) | Err(Errno::AGAIN | Errno::TIMED_OUT) => {}
                 Err(Errno::FAULT) => return Err(Errno::SPOILED), // the file was cut
@@ -96,8 +96,8 @@ impl Region {
     pub fn unlock(&self, at: usize) {
         let word = self.u32(at);
         if word.swap(0, SeqCst) & CONTENDED != 0 {
+            fail_point!("lock: given back while others sleep for it");
             futex::wake_shared(word, 1, futex::ANY);
         }
     }
 }
-            fail_point!("lock: given back while others sleep for it");
