@@ -1027,15 +1027,21 @@ impl QueueOptions {
             }
         }
         if self.other_engine_has(&name) {
-            return Err(Errno::EXISTS
-                .of(operation, &name)
-                .because(format!("it exists already, on engine {}", self.other())));
+            return Err(self.exists_already(operation, &name));
         }
         let (access, nonblocking, size) = (self.access, self.nonblocking, self.size);
         let inner = match self.engine {
             Engine::Posix => Inner::Posix(posix::Queue::create(&name, access, nonblocking, mode, size)?),
             Engine::Shm => Inner::Shm(shm::Queue::create(&name, access, nonblocking, mode, size)?),
         };
+        if self.other_engine_has(&name) {
+            // Made at the same time: better none of the two than both.
+            let _ = match self.engine {
+                Engine::Posix => posix::Queue::unlink(&name),
+                Engine::Shm => shm::Queue::unlink(&name),
+            };
+            return Err(self.exists_already(operation, &name));
+        }
         Ok(Queue { name, inner })
     }
 
@@ -1044,6 +1050,10 @@ impl QueueOptions {
             Engine::Posix => Engine::Shm,
             Engine::Shm => Engine::Posix,
         }
+    }
+
+    fn exists_already(&self, operation: &'static str, name: &Name) -> Error {
+        Errno::EXISTS.of(operation, name).because(format!("it exists already, on engine {}", self.other()))
     }
 
     /// A name is one queue's, whatever the engine.

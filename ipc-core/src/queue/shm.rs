@@ -266,7 +266,13 @@ impl Queue {
     /// Sends what was written to a reserved cell.
     #[inline(always)]
     pub fn commit(&self, claim: Claim, len: usize) -> sys::Result<()> {
-        self.settle(claim, State::Writing, |inner, me, claim| inner.publish(me, claim, len, claim.priority))
+        self.settle(claim, State::Writing, |inner, me, claim| {
+            inner.publish(me, claim, len, claim.priority)?;
+            if !claim.word.is_sorted() {
+                inner.came_late(claim);
+            }
+            Ok(())
+        })
     }
 
     /// Frees a reserved cell.
@@ -314,6 +320,7 @@ impl Queue {
     /// How many bytes a held cell has: those of its message, or as many as one can have.
     pub fn room(&self, claim: Claim) -> sys::Result<usize> {
         match claim.word.state() {
+            _ if self.inner.region.is_lost() => Err(Errno::SPOILED),
             _ if claim.index >= self.max_messages => Err(Errno::INVALID),
             State::Reading => self.inner.len_at(claim.index),
             _ => Ok(self.message_size),
@@ -523,14 +530,14 @@ impl Inner {
         }
         fail_point!("message: published");
         self.hint_tail(me);
-        self.published(me);
+        self.published(me, claim.index);
         Ok(())
     }
 
     #[inline(always)]
-    fn published(&self, me: &Participant) {
+    fn published(&self, me: &Participant, cell: usize) {
         if self.region.u32(NOTIFY_AT).load(SeqCst) != 0 {
-            self.notify(me);
+            self.notify(me, cell);
         }
         self.region.wake(Class::Receivers);
     }
@@ -560,7 +567,7 @@ impl Inner {
             // Others' cursors may be past it. Who finds it there without this looks at the head anew.
             self.region.u32(EPOCH_AT).fetch_add(1, SeqCst);
             fail_point!("hold: given up, and an epoch later");
-            self.published(me);
+            self.published(me, claim.index);
         } else {
             self.region.wake(Class::Senders);
         }
@@ -618,7 +625,11 @@ impl Inner {
     /// they hold seemed to be a living one's: somebody may have gone to sleep for that.
     fn replace(&self, me: &Participant) -> sys::Result<()> {
         me.wish(Some(self.region.wait_word()));
-        let healed = self.heal(me);
+        self.forget_registrant(me);
+        let mut healed = self.heal(me);
+        if me.has_place_of(self.region.lock_holder(LOCK_AT)) {
+            healed = self.index(me).map(drop); // to take the lock from a dead one is to mend the index
+        }
         fail_point!("place: its dead healed");
         self.pass_on(me);
         me.wish(None);
@@ -642,6 +653,11 @@ impl Inner {
     /// Whether one of this class would be served.
     fn has(&self, class: Class) -> bool {
         if self.is_sorted() { self.sorted_has(class) } else { self.ring_has(class) }
+    }
+
+    /// Whether the message in a cell is the oldest: it came into the empty queue.
+    fn is_oldest(&self, cell: usize) -> bool {
+        if self.is_sorted() { self.sorted_is_oldest(cell) } else { self.ring_is_oldest(cell) }
     }
 
     fn queued(&self) -> usize {

@@ -18,9 +18,10 @@ const CONTENDED: u32 = 1 << 31;
 /// look takes the line from the holder, who had better do several messages in a row.
 const ROUNDS: u32 = 24;
 const LONGEST: u32 = 6;
-/// A holder works for a microsecond; only one that was stopped takes longer. Who waits longer than this is
-/// told so, and decides whether to go on.
-const PATIENCE: Duration = Duration::from_millis(20);
+/// A holder works for a microsecond, and on a machine full of work it has to wait for its turn; only one
+/// that was stopped takes longer. Who waits longer than this, or than it may, is told so, and decides
+/// whether to go on.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// The wake that a holder owes can die with it, or with who was woken: nobody sleeps longer without looking
 /// again, and a holder's death is seen then.
@@ -56,7 +57,8 @@ impl Region {
                 return Ok(Found::Free);
             }
         }
-        let end = clock::monotonic() + PATIENCE;
+        let patience = me.until.get().remaining().filter(|left| !left.is_zero()).unwrap_or(PATIENCE);
+        let end = clock::monotonic() + patience.min(PATIENCE);
         let mine = (me.tag + 1) | CONTENDED; // others may sleep for it too
         loop {
             let found = word.load(Acquire);
@@ -90,6 +92,11 @@ impl Region {
                 Err(errno) => return Err(errno),
             }
         }
+    }
+
+    /// The tag of who has the lock at `at`; of nobody, if it is free.
+    pub fn lock_holder(&self, at: usize) -> u32 {
+        (self.u32(at).load(Acquire) & !CONTENDED).wrapping_sub(1)
     }
 
     #[inline]

@@ -9,6 +9,7 @@
 
 use super::Region;
 use super::header::{self, HIGHEST_AT, PLACES, place};
+use crate::deadline::Deadline;
 use crate::error::Errno;
 use crate::sys::fail::fail_point;
 use crate::sys::map;
@@ -65,6 +66,8 @@ pub(crate) struct Participant {
     alive: Weak<()>,
     /// What it has reserved or borrowed and not given back: then its place stays.
     pub loans: Cell<u32>,
+    /// How long this thread may wait for what it is doing.
+    pub until: Cell<Deadline>,
     pub cursors: Cursors,
 }
 
@@ -115,6 +118,11 @@ impl Drop for Own {
 }
 
 impl Participant {
+    /// Whether who bears, or bore, `tag` has or had the place that is this thread's now.
+    pub fn has_place_of(&self, tag: u32) -> bool {
+        tag < 1 << TAG_BITS && tag as usize % PLACES == self.place
+    }
+
     fn fits(&self, region: &Region) -> bool {
         self.region == region.id && self.life.is_listed()
     }
@@ -259,6 +267,7 @@ impl Region {
             life,
             alive: Arc::downgrade(&self.table.alive),
             loans: Cell::new(0),
+            until: Cell::new(Deadline::NEVER),
             cursors: Cursors::default(),
         };
         if died {

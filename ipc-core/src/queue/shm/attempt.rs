@@ -134,19 +134,29 @@ impl Inner {
     /// Tries until it succeeds, as long as the deadline allows.
     #[inline(always)]
     pub(super) fn serve<A: Attempt>(&self, attempt: &mut A, deadline: &Deadline) -> sys::Result<()> {
-        self.working(|queue, me| match attempt.make(queue, me) {
-            Ok(true) => Ok(()),
-            Ok(false) | Err(Errno::AGAIN) => queue.wait(me, attempt, deadline),
-            Err(errno) => Err(errno),
+        self.working(|queue, me| {
+            me.until.set(*deadline);
+            match attempt.make(queue, me) {
+                Ok(true) => Ok(()),
+                Ok(false) | Err(Errno::AGAIN) => queue.wait(me, attempt, deadline),
+                Err(errno) => Err(errno),
+            }
         })
     }
 
     #[inline(never)]
     fn wait<A: Attempt>(&self, me: &Participant, attempt: &mut A, deadline: &Deadline) -> sys::Result<()> {
         if deadline.is_now() || self.nonblocking.load(Relaxed) {
-            // What the dead hold is not in the way of who may not wait.
-            let served = self.unblock(me, A::CLASS, &mut Vec::new())? && attempt.make(self, me)?;
-            return if served { Ok(()) } else { Err(Errno::AGAIN) };
+            // What others hold, alive or dead, is not in the way of who may not wait.
+            for _ in 0..VAIN_MAX {
+                if !self.unblock(me, A::CLASS, &mut Vec::new())? {
+                    break;
+                }
+                if attempt.make(self, me)? {
+                    return Ok(());
+                }
+            }
+            return Err(Errno::AGAIN);
         }
         if self.spin(me, attempt, deadline)? {
             return Ok(());

@@ -323,6 +323,11 @@ impl Inner {
         full.min(self.shape.slots) // those that somebody is sorting just now are met again
     }
 
+    pub(super) fn ring_is_oldest(&self, cell: usize) -> bool {
+        let oldest = self.window().find(|(_, word)| word.state() == State::Full);
+        oldest.is_some_and(|(index, _)| index == cell)
+    }
+
     /// Frees what a dead one held: what was being written never was, what was being read is there again.
     pub(super) fn repair(&self, index: usize, found: Word) {
         let back = found.state() == State::Reading;

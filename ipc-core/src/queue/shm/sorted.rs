@@ -19,16 +19,17 @@ use crate::region::wait::Class;
 use crate::sys;
 use crate::sys::fail::fail_point;
 use std::cell::Cell;
-use std::cmp::Ordering::Greater;
+use std::cmp::Ordering::{Greater, Less};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 
 /// Up to this many bytes are copied while the lock is held: less than taking it twice costs.
 const FEW: usize = 1024;
+const MANY: usize = 64;
 /// Children of a node of the heap: a wide heap is a flat one, and touches fewer lines.
 const CHILDREN: usize = 4;
 
 /// The index, while this thread has the lock.
-struct Index<'a> {
+pub(super) struct Index<'a> {
     queue: &'a Inner,
     full: usize,
     free: usize,
@@ -59,7 +60,7 @@ fn key(word: Word) -> u64 {
 }
 
 impl Inner {
-    fn index(&self, me: &Participant) -> sys::Result<Index<'_>> {
+    pub(super) fn index(&self, me: &Participant) -> sys::Result<Index<'_>> {
         let found = self.region.lock(LOCK_AT, me)?;
         let count = |at| self.region.u32(at).load(Relaxed) as usize;
         let mut index = Index { queue: self, full: count(FULL_AT), free: count(FREE_AT), spoiled: Cell::new(false) };
@@ -96,7 +97,7 @@ impl Inner {
         index.publish(cell, position, found, priority)?;
         drop(index);
         fail_point!("sorted: sent");
-        self.published(me);
+        self.published(me, cell);
         Ok(true)
     }
 
@@ -216,6 +217,14 @@ impl Inner {
             position = position.max(index.full); // what was first among the held may have taken its place
         }
         Ok(changed)
+    }
+
+    /// Looks without the lock, and not at many: among many it is not.
+    pub(super) fn sorted_is_oldest(&self, cell: usize) -> bool {
+        let own = Word(self.word(cell).load(SeqCst));
+        let len = self.sorted_len();
+        let key = |position| self.region.u64(self.shape.keys_at + position * 8).load(Relaxed);
+        own.state() == State::Full && len <= MANY && (0..len).all(|position| compare(key(position), own.turn()) != Less)
     }
 
     pub(super) fn sorted_len(&self) -> usize {
@@ -412,7 +421,7 @@ impl Index<'_> {
                 };
                 fail_point!("index: a dead one's word mended");
             }
-            if found.state() != State::Free && compare(found.turn(), next) != std::cmp::Ordering::Less {
+            if found.state() != State::Free && compare(found.turn(), next) != Less {
                 next = found.turn().wrapping_add(1);
             }
             match found.state() {

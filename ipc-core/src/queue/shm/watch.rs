@@ -69,7 +69,7 @@ impl Watch {
         let Some(poll) = self.poll.get() else { return inner.region.fd() };
         poll.begin(inner);
         self.polled.store(true, Release);
-        poll.show(inner);
+        let _ = poll.show(inner);
         poll.event.as_fd()
     }
 
@@ -84,7 +84,7 @@ impl Watch {
     #[cold]
     fn show(&self, inner: &Inner) {
         if let Some(poll) = self.poll.get() {
-            poll.show(inner);
+            let _ = poll.show(inner);
             poll.look_again();
         }
     }
@@ -147,6 +147,14 @@ impl Watch {
     }
 }
 
+/// What the descriptor shows to a class.
+fn event(class: Class) -> i16 {
+    match class {
+        Class::Receivers => fd::READABLE,
+        Class::Senders => fd::WRITABLE,
+    }
+}
+
 impl Poll {
     /// Starts the thread, if this process has none.
     fn begin(self: &Arc<Poll>, inner: &Arc<Inner>) {
@@ -171,17 +179,17 @@ impl Poll {
     }
 
     fn wanted(inner: &Inner) -> i16 {
-        let shows = |class, events| if inner.has(class) { events } else { 0 };
-        shows(Class::Receivers, fd::READABLE) | shows(Class::Senders, fd::WRITABLE)
+        Class::BOTH.iter().filter(|&&class| inner.has(class)).map(|&class| event(class)).sum()
     }
 
-    /// Makes the descriptor show what is so. Others may do the same meanwhile: whoever is last finds it
-    /// right.
-    fn show(&self, inner: &Inner) {
+    /// Makes the descriptor show what is so, and tells what it shows. Others may do the same meanwhile: whoever
+    /// is last finds it right.
+    fn show(&self, inner: &Inner) -> i16 {
+        let both = fd::READABLE | fd::WRITABLE;
         for _ in 0..16 {
             let wanted = Poll::wanted(inner);
-            if fd::shows(self.event.as_fd(), fd::READABLE | fd::WRITABLE) == Ok(wanted) {
-                break;
+            if fd::shows(self.event.as_fd(), both) == Ok(wanted) {
+                return wanted;
             }
             let _ = fd::read(self.event.as_fd(), &mut [0; 8]);
             let count = match (wanted & fd::READABLE != 0, wanted & fd::WRITABLE != 0) {
@@ -191,6 +199,7 @@ impl Poll {
             };
             let _ = fd::write(self.event.as_fd(), &u64::to_ne_bytes(count));
         }
+        fd::shows(self.event.as_fd(), both).unwrap_or(0)
     }
 
     fn run(&self, inner: &Inner) {
@@ -199,8 +208,9 @@ impl Poll {
             if self.ended.load(SeqCst) {
                 break;
             }
-            self.show(inner);
-            let missing: u32 = Class::BOTH.iter().filter(|&&class| !inner.has(class)).map(|class| class.bit()).sum();
+            // What the descriptor does not show is waited for, whatever came since.
+            let shown = self.show(inner);
+            let missing = Class::BOTH.iter().filter(|&&class| shown & event(class) == 0).map(|class| class.bit()).sum();
             let looked = if missing == 0 {
                 let _ = futex::wait_shared(&self.changed, changed, futex::ANY, None);
                 Ok(())
@@ -269,7 +279,7 @@ fn wait_for_message(inner: &Inner, tell: &Sender<sys::Result<u32>>) -> bool {
         // The sender fires. If it died before it could, this thread does it in its place.
         if !empty && was_empty {
             let _ = inner.working(|inner, me| {
-                inner.notify(me);
+                inner.fire(me, armed);
                 Ok(())
             });
         }
@@ -284,15 +294,29 @@ fn wait_for_message(inner: &Inner, tell: &Sender<sys::Result<u32>>) -> bool {
 impl Inner {
     /// A message came: tells who is registered, if it came into the empty queue and nobody waits for it.
     #[cold]
-    pub(super) fn notify(&self, me: &Participant) {
+    pub(super) fn notify(&self, me: &Participant, cell: usize) {
+        let found = self.region.u32(NOTIFY_AT).load(SeqCst);
+        if found & ARMED != 0 && self.is_oldest(cell) {
+            self.fire(me, found);
+        }
+    }
+
+    fn fire(&self, me: &Participant, armed: u32) {
+        let word = self.region.u32(NOTIFY_AT);
+        if !self.region.somebody_receives(me)
+            && word.compare_exchange(armed, armed & TAG | FIRED, SeqCst, Relaxed).is_ok()
+        {
+            fail_point!("notification: fired");
+            futex::wake_shared(word, i32::MAX, futex::ANY);
+        }
+    }
+
+    /// The place of a registrant that died is this thread's now: nobody is registered.
+    pub(super) fn forget_registrant(&self, me: &Participant) {
         let word = self.region.u32(NOTIFY_AT);
         let found = word.load(SeqCst);
-        if found & ARMED == 0 || self.queued() > 1 || self.region.somebody_receives(me) {
-            return;
-        }
-        if word.compare_exchange(found, found & TAG | FIRED, SeqCst, Relaxed).is_ok() {
-            fail_point!("notify: fired");
-            futex::wake_shared(word, i32::MAX, futex::ANY);
+        if found != 0 && me.has_place_of(found & TAG) {
+            let _ = word.compare_exchange(found, 0, SeqCst, Relaxed);
         }
     }
 }
