@@ -258,6 +258,87 @@ crate::promises! {
         assert_eq!(errno(Queue::options().engine(Engine::Shm).create(scratch.name())), libc::EEXIST);
     }
 
+    fn two_engines_never_both_make_a_name() {
+        let scratch = Scratch::new();
+        for _ in 0..500 {
+            let start = std::sync::Barrier::new(2);
+            let made = std::thread::scope(|scope| {
+                let make = |engine| {
+                    let (start, scratch) = (&start, &scratch);
+                    scope.spawn(move || {
+                        let mut options = Queue::options();
+                        options.engine(engine).max_messages(1).message_size(8);
+                        start.wait();
+                        usize::from(options.create(scratch.name()).is_ok())
+                    })
+                };
+                [make(Engine::Posix), make(Engine::Shm)].map(|maker| maker.join().unwrap())
+            });
+            assert!(made[0] + made[1] < 2);
+            let _ = Queue::unlink(scratch.name());
+        }
+    }
+
+    fn one_of_two_senders_at_once_notifies() {
+        use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+        let scratch = Scratch::new();
+        for queue in both(&scratch, 4) {
+            let (round, sent) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            std::thread::scope(|scope| {
+                for _ in 0..2 {
+                    scope.spawn(|| {
+                        for number in 1..=300 {
+                            while round.load(SeqCst) < number {
+                                std::thread::yield_now();
+                            }
+                            queue.send(b"x", 0).unwrap();
+                            sent.fetch_add(1, SeqCst);
+                        }
+                    });
+                }
+                for number in 1..=300 {
+                    let (tell, told) = mpsc::channel();
+                    queue.notify_callback(move || tell.send(()).unwrap()).unwrap();
+                    round.store(number, SeqCst);
+                    told.recv_timeout(LONG).unwrap();
+                    until("both were sent", || sent.load(SeqCst) == 2 * number);
+                    queue.receive_many(2, Deadline::NOW).unwrap();
+                }
+            });
+        }
+    }
+
+    fn no_message_escapes_the_descriptor() {
+        use std::os::fd::{AsFd, AsRawFd};
+        let scratch = Scratch::new();
+        let queue = queue(&scratch, 4, 16);
+        let other = Queue::options().engine(Engine::Shm).open(scratch.name()).unwrap();
+        let mut entry = libc::pollfd { fd: queue.as_fd().as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        for round in 0..3000 {
+            std::thread::sleep(Duration::from_nanos(round * 7919 % 60_000));
+            other.send(b"x", 0).unwrap();
+            assert_eq!(unsafe { libc::poll(&raw mut entry, 1, 20_000) }, 1, "round {round}");
+            queue.receive().unwrap();
+        }
+    }
+
+    fn busy_threads_get_no_false_refusal() {
+        let scratch = Scratch::new();
+        for queue in both(&scratch, 256) {
+            assert_eq!(queue.send_many(&["x"; 32], 0, Deadline::NOW).unwrap(), 32);
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| {
+                        for _ in 0..5_000 {
+                            queue.try_send(b"x", 0).unwrap();
+                            queue.try_receive().unwrap();
+                        }
+                    });
+                }
+            });
+        }
+    }
+
     fn it_holds_a_million_messages() {
         let scratch = Scratch::new();
         let queue = queue(&scratch, 1 << 20, 8);
