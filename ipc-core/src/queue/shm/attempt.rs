@@ -232,8 +232,10 @@ impl Inner {
                 return Err(Errno::SPOILED);
             }
             let slept = self.region.sleep(value, class.bit(), &owners, None, until);
-            if attempt.make(self, me) == Ok(true) {
-                return Ok(());
+            match attempt.make(self, me) {
+                Ok(true) => return Ok(()),
+                Err(Errno::INTERRUPTED) => return Err(Errno::INTERRUPTED),
+                _ => {}
             }
             match slept {
                 Ok(()) => {}
@@ -241,8 +243,11 @@ impl Inner {
                 Err(errno) => return Err(errno),
             }
             // A wake that brings nothing may have been meant for somebody else.
-            let _ = self.heal(me);
+            let healed = self.heal(me);
             self.pass_on(me);
+            if healed == Err(Errno::INTERRUPTED) {
+                return Err(Errno::INTERRUPTED);
+            }
         }
     }
 }
