@@ -37,7 +37,10 @@ impl Class {
 /// Set with a class's bit in a participant's page: sleeps in the class, but takes nothing.
 pub(crate) const WATCHES: u32 = 1;
 
-/// Where the kernel cannot wake in a dead one's place, nobody sleeps longer.
+/// The kernel wakes in a dead one's place who sleeps already. Who looked just before, and sleeps just after,
+/// is told by nobody: so everybody looks again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// Where the kernel cannot wake in a dead one's place, they look more often.
 const BLIND: Duration = Duration::from_millis(50);
 
 impl Region {
@@ -83,9 +86,10 @@ impl Region {
             }
         }
         blind |= words.len() > 1 && !kernel::waits_for_any();
-        let shortened = blind && deadline.remaining().is_none_or(|remaining| remaining > BLIND);
+        let longest = if blind { BLIND } else { LOOK_AGAIN };
+        let shortened = deadline.remaining().is_none_or(|remaining| remaining > longest);
         if shortened {
-            end = Some((clock::MONOTONIC, clock::monotonic() + BLIND));
+            end = Some((clock::MONOTONIC, clock::monotonic() + longest));
         }
         let slept = if words.len() > 1 && kernel::waits_for_any() {
             futex::wait_any(&words, end)

@@ -148,15 +148,19 @@ impl Inner {
     fn wait<A: Attempt>(&self, me: &Participant, attempt: &mut A, deadline: &Deadline) -> sys::Result<()> {
         if deadline.is_now() || self.nonblocking.load(Relaxed) {
             // What others hold, alive or dead, is not in the way of who may not wait.
+            let mut outcome = Err(Errno::AGAIN);
             for _ in 0..VAIN_MAX {
                 if !self.unblock(me, A::CLASS, &mut Vec::new())? {
                     break;
                 }
+                // What was freed may be what another sleeps for.
+                self.pass_on(me);
                 if attempt.make(self, me)? {
-                    return Ok(());
+                    outcome = Ok(());
+                    break;
                 }
             }
-            return Err(Errno::AGAIN);
+            return outcome;
         }
         if self.spin(me, attempt, deadline)? {
             return Ok(());
