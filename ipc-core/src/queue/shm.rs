@@ -29,6 +29,7 @@ use crate::sys::{self, fs, shm, thread};
 use attempt::{Borrow, Receive, Reserve, SPINS_MAX};
 use ring::{Healed, Ring};
 use std::ffi::CString;
+use std::hint::spin_loop;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
@@ -64,6 +65,9 @@ const DATA_AT: usize = 16;
 /// What POSIX systems give a queue by default.
 const DEFAULT_MESSAGES: usize = 10;
 const DEFAULT_SIZE: usize = 8192;
+
+/// How long a sender leaves a receiver to take the message that its room is behind.
+const SPINS_BEHIND: u32 = 80;
 
 /// How many of what size, and where everything is: in memory of our own, computed from the two numbers
 /// and nothing else.
@@ -606,17 +610,23 @@ impl Inner {
     }
 
     /// Before this thread sleeps or gives up: repairs what keeps it from being served, or notes who may.
-    /// True: another attempt is worth it.
-    fn unblock(&self, me: &Participant, class: Class, owners: &mut Vec<u32>) -> sys::Result<bool> {
+    /// True: another attempt is worth it. What only sorting the ring would help is left to the receivers,
+    /// unless it is to `sort`.
+    fn unblock(&self, me: &Participant, class: Class, owners: &mut Vec<u32>, sort: bool) -> sys::Result<bool> {
         if !self.is_sorted() {
             let healed = match class {
                 Class::Receivers => self.heal_ring(me, owners),
                 Class::Senders => self.unblock_ring(me, owners),
             };
-            if healed != Healed::Sorted {
-                return Ok(healed == Healed::Something);
+            match healed {
+                Healed::Nothing => return Ok(false),
+                Healed::Something => return Ok(true),
+                Healed::Behind if !sort => {
+                    (0..SPINS_BEHIND).for_each(|_| spin_loop());
+                    return Ok(true);
+                }
+                Healed::Behind | Healed::Sorted => return self.heal_sorted(me, &mut Vec::new()).map(|_| true),
             }
-            return self.heal_sorted(me, &mut Vec::new()).map(|_| true);
         }
         self.heal_sorted(me, owners)
     }

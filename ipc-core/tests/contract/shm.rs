@@ -423,26 +423,6 @@ crate::promises! {
         assert_eq!(errno(Queue::options().engine(Engine::Shm).open(scratch.name())), libc::ENOENT);
     }
 
-    fn sleepers_are_served_in_the_order_of_their_coming() {
-        let scratch = Scratch::new();
-        let queue = queue(&scratch, 8, 8);
-        let (tell, told) = mpsc::channel();
-        std::thread::scope(|scope| {
-            for number in 0..4 {
-                let (tell, queue) = (tell.clone(), &queue);
-                scope.spawn(move || {
-                    queue.receive().unwrap();
-                    tell.send(number).unwrap();
-                });
-                std::thread::sleep(SHORT);
-            }
-            for number in 0..4 {
-                queue.send(b"x", 0).unwrap();
-                assert_eq!(told.recv_timeout(LONG), Ok(number));
-            }
-        });
-    }
-
     /// Four of each work as fast as they can, until every one has had a hundred turns.
     fn nobody_starves() {
         use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};

@@ -28,6 +28,8 @@ const PAUSE_SORTED: u32 = 32;
 const LOOK_EVERY: u32 = 32;
 /// So often is tried at once what seemed worth it and was not, before it is slept over.
 const VAIN_MAX: u32 = 16;
+/// So often it was slept over, and the ring is sorted if that helps.
+const VAIN_LONG: u32 = VAIN_MAX + 4;
 const A_WHILE: Duration = Duration::from_millis(20);
 
 pub(super) trait Attempt {
@@ -149,8 +151,8 @@ impl Inner {
         if deadline.is_now() || self.nonblocking.load(Relaxed) {
             // What others hold, alive or dead, is not in the way of who may not wait.
             let mut outcome = Err(Errno::AGAIN);
-            for _ in 0..VAIN_MAX {
-                if !self.unblock(me, A::CLASS, &mut Vec::new())? {
+            for vain in 1..=VAIN_MAX {
+                if !self.unblock(me, A::CLASS, &mut Vec::new(), vain == VAIN_MAX)? {
                     break;
                 }
                 // What was freed may be what another sleeps for.
@@ -171,7 +173,7 @@ impl Inner {
         // Whoever prepared to sleep may have been taken for a sleeper, and woken in another's place.
         self.pass_on(me);
         let mut owners = Vec::new();
-        if self.unblock(me, A::CLASS, &mut owners) != Ok(false) || !owners.is_empty() {
+        if self.unblock(me, A::CLASS, &mut owners, false) != Ok(false) || !owners.is_empty() {
             // If this thread was to learn of a death, now another is.
             self.region.wake_another(me, A::CLASS);
         }
@@ -219,14 +221,17 @@ impl Inner {
             }
             owners.clear();
             let mut until = *deadline;
-            match tried.and_then(|_| self.unblock(me, class, &mut owners)) {
+            match tried.and_then(|_| self.unblock(me, class, &mut owners, vain > VAIN_LONG)) {
                 Ok(true) if vain < VAIN_MAX => {
                     vain += 1;
                     continue;
                 }
                 Ok(false) => {}
                 // Somebody was stopped in the middle of something, or spoils the queue.
-                Ok(true) | Err(Errno::AGAIN) => until = until.earlier(Deadline::after(A_WHILE)),
+                Ok(true) | Err(Errno::AGAIN) => {
+                    vain += 1;
+                    until = until.earlier(Deadline::after(A_WHILE));
+                }
                 Err(errno) => return Err(errno),
             }
             if self.shut.load(SeqCst) {
@@ -244,6 +249,10 @@ impl Inner {
             match slept {
                 Ok(()) => {}
                 Err(Errno::TIMED_OUT) if !deadline.has_passed() => {}
+                Err(Errno::TIMED_OUT) => {
+                    let again = self.unblock(me, class, &mut owners, true)? && attempt.make(self, me)?;
+                    return if again { Ok(()) } else { Err(Errno::TIMED_OUT) };
+                }
                 Err(errno) => return Err(errno),
             }
             // A wake that brings nothing may have been meant for somebody else.

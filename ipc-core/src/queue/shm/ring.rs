@@ -35,6 +35,8 @@ pub(super) enum Healed {
     Something,
     /// It is a ring no more, or is being sorted: the index is to be looked after.
     Sorted,
+    /// There is room, but behind a message. As a rule a receiver is about to take that.
+    Behind,
 }
 
 /// The hints are written this often.
@@ -378,14 +380,14 @@ impl Inner {
     /// behind it. Else notes whom it waits for.
     ///
     /// A message cannot be gone past. If there is room behind one, because it came late or came back when
-    /// others had been received already, the ring cannot use it: then it has to be sorted.
+    /// others had been received already, the ring cannot use it: if it stays so, it has to be sorted.
     pub(super) fn unblock_ring(&self, me: &Participant, owners: &mut Vec<u32>) -> Healed {
         let (own, slots) = (&me.cursors.send, self.shape.slots);
         let at = own.copy();
         let (mut held, mut oldest) = (Vec::new(), None);
         // Only what came back or came late leaves such room: then all is looked through, once.
         let epoch = self.region.u32(EPOCH_AT).load(SeqCst);
-        let ahead = if epoch == me.cursors.searched.replace(epoch) { AHEAD } else { slots };
+        let ahead = if epoch == me.cursors.searched.get() { AHEAD } else { slots };
         for step in 0..slots {
             let found = Word(self.word(at.index.get()).load(SeqCst));
             if found.is_sorted() {
@@ -414,11 +416,12 @@ impl Inner {
             at.advance(slots);
         }
         if at.ticket.get() - own.ticket.get() >= slots as u64 {
+            me.cursors.searched.set(epoch);
             return Healed::Nothing; // no room anywhere
         }
         if let Some((index, found)) = oldest {
             let stays = self.word(index).load(SeqCst) == found.0;
-            return if stays { Healed::Sorted } else { Healed::Something };
+            return if stays { Healed::Behind } else { Healed::Something };
         }
         for &(index, found) in &held {
             let _ = self.word(index).compare_exchange(found.0, found.bumped().0, SeqCst, Relaxed);
