@@ -123,6 +123,10 @@ check: $(VENV)/ready $(BUILD)/wheel ## formatting and lints
 	$(VENV)/bin/mypy --strict bindings/python/tests examples/python
 	MYPYPATH=examples $(VENV)/bin/mypy --strict examples/*.py examples/demo/*.py tests/interop
 
+.PHONY: model
+model: ## model checking of queues in shared memory; UNIPC_TEST_LONG=1 takes 20 times as long
+	RUSTFLAGS='--cfg unipc_model' $(CARGO) test -q -p unipc --test model --target-dir $(TARGET)/model
+
 bench: lib wheel ## the queue against other queues, and calls against libc's own (docs/benchmarks.md)
 	@tests/bench/run
 

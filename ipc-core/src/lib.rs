@@ -30,3 +30,6 @@ pub use options::{Access, Opened};
 pub use pipe::{Duplex, PipeReader, PipeWriter, duplex, pipe};
 pub use queue::Queue;
 pub use semaphore::Semaphore;
+#[cfg(unipc_model)]
+#[doc(hidden)]
+pub use sys::model;

@@ -10,6 +10,7 @@ pub(crate) mod owner;
 pub(crate) mod wait;
 
 use crate::error::Errno;
+use crate::sys::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sys::draft::Draft;
 use crate::sys::fault::Guarded;
 use crate::sys::map::{Mapping, READ_WRITE};
@@ -18,7 +19,6 @@ use header::{Header, Spoiled};
 use owner::Table;
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 #[derive(Debug)]
 pub(crate) struct Region {

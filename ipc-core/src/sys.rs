@@ -15,16 +15,26 @@ pub(crate) mod fail;
 pub(crate) mod fault;
 pub(crate) mod fd;
 pub(crate) mod fs;
+#[cfg(not(unipc_model))]
 pub(crate) mod futex;
 pub(crate) mod kernel;
 pub(crate) mod map;
+#[cfg(unipc_model)]
+pub mod model;
 pub(crate) mod mq;
 pub(crate) mod pipe;
+#[cfg(not(unipc_model))]
 pub(crate) mod robust;
 pub(crate) mod sem;
 pub(crate) mod shm;
 pub(crate) mod signal;
 pub(crate) mod thread;
+
+// What decides who goes on: the processor and the kernel, or shuttle (`make model`).
+#[cfg(unipc_model)]
+pub(crate) use model::{atomic, futex, robust, thread_local};
+#[cfg(not(unipc_model))]
+pub(crate) use std::{sync::atomic, thread_local};
 
 pub(crate) type Result<T> = std::result::Result<T, Errno>;
 

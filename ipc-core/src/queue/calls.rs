@@ -1,10 +1,10 @@
 //! Calls that go on in other threads of a handle (callbacks, waits), and how to wait until none does.
 
+use crate::sys::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sys::futex;
 use std::cell::Cell;
 use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// How many threads of a handle are in such a call, or will be.
 #[derive(Debug, Default)]

@@ -1,10 +1,10 @@
 //! The first bytes of every region. docs/layout.md has the table.
 
 use crate::error::Errno;
+use crate::sys::atomic::Ordering::Relaxed;
 use crate::sys::map::{self, Mapping};
 use crate::sys::{clock, thread};
 use std::borrow::Cow;
-use std::sync::atomic::Ordering::Relaxed;
 
 /// A change of any shared byte's meaning is a new version, here and in docs/layout.md.
 pub(crate) const VERSION: u32 = 1;

@@ -6,11 +6,11 @@
 use super::Region;
 use super::owner::Participant;
 use crate::error::Errno;
+use crate::sys::atomic::AtomicU32;
+use crate::sys::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 use crate::sys::fail::fail_point;
 use crate::sys::{self, clock, futex};
 use std::hint::spin_loop;
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 use std::time::Duration;
 
 const CONTENDED: u32 = 1 << 31;

@@ -11,6 +11,8 @@ use super::Region;
 use super::header::{self, HIGHEST_AT, PLACES, place};
 use crate::deadline::Deadline;
 use crate::error::Errno;
+use crate::sys::atomic::Ordering::{Acquire, Relaxed, SeqCst};
+use crate::sys::atomic::{AtomicU32, AtomicU64};
 use crate::sys::fail::fail_point;
 use crate::sys::map;
 use crate::sys::robust::{self, Life};
@@ -19,8 +21,6 @@ use crate::sys::{self, fault, fs};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
-use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::sync::{Arc, Weak};
 
 /// Ten bits of a place, five of its generation.
@@ -94,7 +94,7 @@ pub(crate) struct Cursor {
     pub index: Cell<usize>,
 }
 
-thread_local! {
+sys::thread_local! {
     static OWN: Own = const { Own { recent: [const { RefCell::new(None) }; RECENT], all: RefCell::new(None) } };
 }
 

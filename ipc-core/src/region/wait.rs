@@ -13,10 +13,10 @@ use super::header::WAIT_AT;
 use super::owner::{Participant, State};
 use crate::deadline::Deadline;
 use crate::error::Errno;
+use crate::sys::atomic::AtomicU32;
+use crate::sys::atomic::Ordering::SeqCst;
 use crate::sys::fail::fail_point;
 use crate::sys::{self, clock, futex, kernel};
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 /// What a sleeper waits for.
@@ -56,7 +56,7 @@ impl Region {
         fail_point!("wait: noted");
         let value = self.wait_word().fetch_or(classes, SeqCst) | classes;
         fail_point!("wait: announced");
-        std::sync::atomic::fence(SeqCst);
+        crate::sys::atomic::fence(SeqCst);
         value
     }
 
@@ -141,7 +141,7 @@ impl Region {
             if self.others_wait(me, |classes| classes & class.bit() != 0) {
                 self.wait_word().fetch_or(class.bit(), SeqCst);
                 fail_point!("wake: passing on");
-                std::sync::atomic::fence(SeqCst);
+                crate::sys::atomic::fence(SeqCst);
                 if available(class) {
                     self.wake_one(class);
                 }

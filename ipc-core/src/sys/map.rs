@@ -1,11 +1,11 @@
 //! mmap(2): bytes that other processes may write at any time, so no reference to them ever leaves
 //! this file; they are copied in and out.
 
+use super::atomic::{AtomicU32, AtomicU64};
 use super::{Result, check};
 use crate::error::Errno;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicU32, AtomicU64};
 
 /// A mapping of this process, unmapped when dropped.
 #[derive(Debug)]
@@ -42,6 +42,8 @@ impl Mapping {
             return Err(Errno::last());
         }
         let address = NonNull::new(address.cast()).ok_or(Errno(libc::ENOMEM))?;
+        #[cfg(unipc_model)]
+        super::model::mapped(address, len);
         Ok(Mapping { address, len, protection })
     }
 
@@ -71,6 +73,8 @@ impl Mapping {
     }
 
     pub fn read(&self, offset: usize, buf: &mut [u8]) -> Result<()> {
+        #[cfg(unipc_model)]
+        super::model::step();
         let from = self.range(offset, buf.len(), libc::PROT_READ)?;
         // SAFETY: `range` checked the bytes; `buf` is valid, and copied byte by byte if C gave one
         // that lies in the mapping itself.
@@ -79,6 +83,8 @@ impl Mapping {
     }
 
     pub fn write(&self, offset: usize, data: &[u8]) -> Result<()> {
+        #[cfg(unipc_model)]
+        super::model::step();
         let to = self.range(offset, data.len(), libc::PROT_WRITE)?;
         // SAFETY: as in `read`.
         unsafe { copy_racing(data.as_ptr(), to.as_ptr(), data.len()) };

@@ -16,6 +16,9 @@ pub fn id() -> u32 {
 
 /// How many processors there are, whichever of them this thread may use: its peers may use others.
 pub fn processors() -> usize {
+    if cfg!(unipc_model) {
+        return 1; // nobody spins: it would only make the histories longer
+    }
     // SAFETY: sysconf only reads.
     unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) }.max(1) as usize
 }

@@ -11,8 +11,8 @@ use crate::error::Errno;
 use crate::region::owner::Participant;
 use crate::region::wait::Class;
 use crate::sys;
+use crate::sys::atomic::Ordering::{Relaxed, SeqCst};
 use std::hint::spin_loop;
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::time::Duration;
 
 /// About as long as the kernel takes to wake a sleeper: 20 to 40 us.

@@ -14,9 +14,9 @@ use super::word::{State, TURN, Word, compare};
 use super::{Claim, EPOCH_AT, HEAD_AT, Inner, TAIL_AT};
 use crate::region::owner::{Cursor, Participant};
 use crate::region::wait::Class;
+use crate::sys::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 use crate::sys::fail::fail_point;
 use std::cmp::Ordering::{Equal, Greater, Less};
-use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 
 /// What came of an attempt.
 pub(super) enum Ring {

@@ -17,10 +17,10 @@ use crate::region::lock::Found;
 use crate::region::owner::Participant;
 use crate::region::wait::Class;
 use crate::sys;
+use crate::sys::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 use crate::sys::fail::fail_point;
 use std::cell::Cell;
 use std::cmp::Ordering::{Greater, Less};
-use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 
 /// Up to this many bytes are copied while the lock is held: less than taking it twice costs.
 const FEW: usize = 1024;
