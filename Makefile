@@ -111,7 +111,7 @@ test: lib wheel examples ## prove all of it: a line for each part, exit non-zero
 	@tests/run
 
 crash-matrix: ## kill participants of shared queues at every instruction, and in long storms (docs/crash.md): half an hour
-	UNIPC_CRASH=full $(CARGO) test --release -p unipc --test crash
+	UNIPC_CRASH=full $(CARGO) test --release -p unipc --features fail-points --test crash
 
 PY := bindings/python examples tests examples/demo/run tests/run
 check: $(VENV)/ready $(BUILD)/wheel ## formatting and lints

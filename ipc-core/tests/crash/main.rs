@@ -7,7 +7,12 @@
 // libc is called here as any program calls it; what is unsound shows as a failed test.
 #![allow(clippy::undocumented_unsafe_blocks, clippy::too_many_lines, clippy::items_after_statements)]
 // A world of a test is what it is: cases and storms are lists of switches.
-#![allow(clippy::struct_excessive_bools, clippy::trivially_copy_pass_by_ref, clippy::similar_names)]
+#![allow(
+    clippy::struct_excessive_bools,
+    clippy::trivially_copy_pass_by_ref,
+    clippy::similar_names,
+    clippy::mut_from_ref
+)]
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -38,13 +43,22 @@ fn main() -> ExitCode {
             match (role.as_str(), &rest[..]) {
                 ("step", [case, name]) => step::play(case, name),
                 ("storm", [storm, name]) => storm::play(storm, name),
+                #[cfg(feature = "fail-points")]
+                ("points", [what, name]) => storm::points::play(what, name),
                 ("rare", [what, name]) => rare::play(what, name),
                 _ => panic!("no role {role}"),
             }
             return ExitCode::SUCCESS;
         }
     }
-    let trials = [step::all(), rare::all(), storm::all()].into_iter().flatten().collect();
+    let trials = [
+        step::all(),
+        rare::all(),
+        storm::all(),
+        #[cfg(feature = "fail-points")]
+        storm::points::all(),
+    ];
+    let trials = trials.into_iter().flatten().collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 

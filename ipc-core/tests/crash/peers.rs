@@ -118,14 +118,29 @@ impl Drop for Peer {
     }
 }
 
-/// Whether a thread sleeps at a futex now; `for_good`: with no end of its own.
+/// Whether a thread sleeps at a futex now; `for_good`: not only for some milliseconds.
 pub fn is_asleep(pid: i32, for_good: bool) -> bool {
     let text = std::fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
     let mut words = text.split(' ');
     let number = words.next().and_then(|number| number.parse().ok());
     let sleeps = number == Some(libc::SYS_futex) || number == Some(libc::SYS_futex_waitv);
-    // Both have the timeout in the fourth place.
-    sleeps && (!for_good || words.nth(3) == Some("0x0"))
+    // Both have the timeout in the fourth place: a point of the monotonic clock.
+    let until = words.nth(3).and_then(|word| usize::from_str_radix(word.trim_start_matches("0x"), 16).ok());
+    sleeps && (!for_good || until == Some(0) || until.is_some_and(|until| is_far(pid, until)))
+}
+
+/// Whether the point of time at an address of another process is so far away that only who looks again now
+/// and then, whatever happens, sleeps to it.
+fn is_far(pid: i32, address: usize) -> bool {
+    let mut until = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut now = until;
+    let len = size_of_val(&until);
+    let here = libc::iovec { iov_base: (&raw mut until).cast(), iov_len: len };
+    let there = libc::iovec { iov_base: std::ptr::with_exposed_provenance_mut(address), iov_len: len };
+    let read = unsafe { libc::process_vm_readv(pid, &raw const here, 1, &raw const there, 1, 0) };
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
+    let millis = |time: libc::timespec| time.tv_sec * 1000 + time.tv_nsec / 1_000_000;
+    read == len as isize && millis(until) - millis(now) > 100
 }
 
 /// How often a thread has gone to sleep.
