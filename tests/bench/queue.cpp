@@ -680,6 +680,30 @@ static void bench(const Row &row)
     print(row, field);
 }
 
+/* Seconds that all of the machine, and of it this process and its children, have computed. */
+static double machine()
+{
+    long user = 0, nice = 0, system = 0;
+    if (FILE *file = fopen("/proc/stat", "r")) {
+        if (fscanf(file, "cpu %ld %ld %ld", &user, &nice, &system) != 3)
+            user = nice = system = 0;
+        fclose(file);
+    }
+    return double(user + nice + system) / double(sysconf(_SC_CLK_TCK));
+}
+
+static double family()
+{
+    double seconds = 0;
+    for (auto who : {RUSAGE_SELF, RUSAGE_CHILDREN}) {
+        rusage usage;
+        getrusage(who, &usage);
+        seconds += double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec);
+        seconds += double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+    }
+    return seconds;
+}
+
 static int driver(int argc, char **argv)
 {
     control = static_cast<Control *>(
@@ -704,6 +728,7 @@ static int driver(int argc, char **argv)
            "| unipc | kernel | x kernel | asked (aim) | boost | x boost | asked (aim) | others |\n",
            rounds);
     printf("|---|---:|---:|---:|---|---:|---:|---|---|\n");
+    double begin = now(), others = machine() - family();
     for (const Row &row : rows) {
         bool wanted = argc < 2;
         for (int i = 1; i < argc; i++)
@@ -714,6 +739,9 @@ static int driver(int argc, char **argv)
     printf("\nRatios are theirs over unipc's, the median of the rounds' own with the least and the greatest;\n"
            "\"at most\" is unipc's over theirs. Ping-pong: there and back. CPU time: of both processes, ns a\n"
            "message (which is ms per million), and ns for the second.\n");
+    others = (machine() - family() - others) / ((now() - begin) / 1e9);
+    printf("Others kept %.0f %% of a processor busy meanwhile%s.\n", 100 * std::max(others, 0.0),
+           others > 0.1 ? ": too much for the figures to be trusted" : "");
     if (missed.empty() && failures == 0)
         printf("All that is asked for is reached, by what is measured here.\n");
     for (const std::string &line : missed)
