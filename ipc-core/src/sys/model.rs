@@ -8,7 +8,7 @@
 //! - `robust`: life words without a kernel, and death: [`mortal`].
 //!
 //! What is mapped is real. An execution has one queue.
-#![allow(missing_docs)] // nobody's API
+#![allow(missing_docs, dead_code)] // nobody's API, and as complete as what it stands for
 
 use atomic::AtomicU32;
 use shuttle::current::{TaskId, try_get_current_task};
@@ -228,12 +228,10 @@ pub(crate) mod atomic {
                 }
 
                 /// Without a step: for what the kernel does.
-                #[allow(dead_code)]
                 pub(super) fn peek(&self) -> $Value {
                     self.0.load(real::Ordering::SeqCst)
                 }
 
-                #[allow(dead_code)]
                 pub(super) fn mark(&self, bits: $Value) {
                     self.0.fetch_or(bits, real::Ordering::SeqCst);
                 }

@@ -170,7 +170,7 @@ fn two_senders(slots: usize, priorities: [u32; 2]) {
         move |queue| {
             let senders = [1, 2].map(|number| sender(&queue, number, 2, priorities[number as usize - 1]));
             let received = receiver(&queue, 4).join().unwrap();
-            senders.map(|sender| sender.join().unwrap());
+            senders.into_iter().for_each(|sender| sender.join().unwrap());
             in_order(&received);
             assert_eq!([1, 2].map(|sender| count(&received, sender)), [2, 2]);
             has_its_room(&queue, slots, priorities[0]);
@@ -209,7 +209,7 @@ fn two_of_each(slots: usize, priorities: [u32; 2]) {
         move |queue| {
             let senders = [1, 2].map(|number| sender(&queue, number, 2, priorities[number as usize - 1]));
             let receivers = [(); 2].map(|()| receiver(&queue, 2));
-            senders.map(|sender| sender.join().unwrap());
+            senders.into_iter().for_each(|sender| sender.join().unwrap());
             let received = receivers.map(|receiver| receiver.join().unwrap());
             received.iter().for_each(|received| in_order(received));
             assert_eq!([1, 2].map(|sender| count(&received.concat(), sender)), [2, 2]);
