@@ -1047,7 +1047,7 @@ fn kill_at(world: &mut World, at: Option<Point>, full: bool, patience: Duration)
         settle(&sleepers, false, Duration::ZERO)?;
     }
     let mut living = None;
-    if case.goes_on && !matches!(at, Some(Point::Asleep | Point::End)) {
+    if case.goes_on && came && matches!(at, Some(Point::At(..))) {
         // If others took what it was to take, it sleeps, and for good.
         let mut looks = 0;
         victim.run_to(over as *const () as u64, 1, |_| {
