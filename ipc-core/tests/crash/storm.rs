@@ -497,6 +497,9 @@ pub mod points {
         names.sort_unstable();
         names.dedup();
         assert!(names.len() > 40, "the fail points are not where they were");
+        let table = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/crash.md"));
+        let missing: Vec<_> = names.iter().filter(|name| !table.contains(&format!("`{name}`"))).collect();
+        assert!(missing.is_empty(), "docs/crash.md does not say what a death leaves at {missing:?}");
         names
     }
 
