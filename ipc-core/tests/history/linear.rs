@@ -39,9 +39,8 @@ impl Record {
 pub enum Full {
     /// As many messages are there as fit.
     Strictly,
-    /// Room comes back in order: that of a message which is being written or read counts as taken, and
-    /// so does what was freed while an older one was being written, until that one is received.
-    InOrder,
+    /// Or others are at work meanwhile: the room of a message that is being written or read counts as taken.
+    OrBusy,
 }
 
 /// Whether the records, of a queue that was empty at first, can be put in an order that a queue of so many
@@ -77,16 +76,7 @@ fn search(
             Deed::NotSent => {
                 let overlap = |one: usize, other: usize| one != other && records[one].overlaps(&records[other]);
                 let busy = || (0..records.len()).any(|other| overlap(other, at));
-                // Somebody received another message while this one was being written: the room is behind it.
-                let passed = |id| {
-                    let sent = records
-                        .iter()
-                        .position(|record| matches!(record.deed, Deed::Sent { id: its, .. } if its == id));
-                    let mut received =
-                        (0..records.len()).filter(|&at| matches!(records[at].deed, Deed::Received { .. }));
-                    sent.is_some_and(|sent| received.any(|received| overlap(sent, received)))
-                };
-                after.len() == slots || full == Full::InOrder && (busy() || after.iter().any(|&(id, _)| passed(id)))
+                after.len() == slots || full == Full::OrBusy && busy()
             }
             Deed::Received { id, priority } => {
                 let is_first = after.first() == Some(&(id, priority));
