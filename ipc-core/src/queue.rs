@@ -1,4 +1,5 @@
 #![doc = include_str!("../docs/queue.md")]
+#![allow(clippy::inline_always)] // behind a system call each return costs some 10 ns: see sys/call.rs
 
 mod calls;
 mod loan;
@@ -411,7 +412,7 @@ impl Queue {
     /// assert!(queue.send_by(b"late", 0, Duration::from_millis(2)).unwrap_err().timed_out());
     /// # Ok::<(), unipc::Error>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn send_by(&self, data: &[u8], priority: u32, deadline: impl Into<Deadline>) -> Result<()> {
         let deadline = deadline.into();
         let sent = match &self.inner {
@@ -553,7 +554,7 @@ impl Queue {
     /// assert!(error.timed_out());
     /// # Ok::<(), unipc::Error>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn receive_into_by(&self, buf: &mut [u8], deadline: impl Into<Deadline>) -> Result<Received> {
         let deadline = deadline.into();
         let received = match &self.inner {

@@ -164,7 +164,7 @@ unsafe fn read(given: *const unipc_queue_options) -> Result<QueueOptions, Failur
 }
 
 /// Makes one call on a queue. Who finds it closed while waiting is told so.
-#[inline]
+#[inline(always)]
 unsafe fn on<A>(
     queue: *const unipc_queue,
     call: impl FnOnce(&Inside<unipc_queue>) -> Result<A, Failure>,
@@ -175,7 +175,7 @@ unsafe fn on<A>(
 
 /// Makes a call that may wait. Where that costs no system call it first tries without: most need not
 /// wait, and so no look at the clock.
-#[inline]
+#[inline(always)]
 fn patiently<A>(queue: &Queue, timeout: i64, mut call: impl FnMut(Deadline) -> unipc::Result<A>) -> Result<A, Failure> {
     if timeout > 0 && queue.engine() == Engine::Shm {
         match call(Deadline::NOW) {
