@@ -248,7 +248,8 @@ def test_nothing_is_lost_when_signals_interrupt_a_transfer() -> None:
 
 
 CTRL_C = """if True:
-    import sys, unipc
+    import signal, sys, unipc
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be inherited as ignored
     kind, name, engine = sys.argv[1:]
     queue = unipc.Queue.open(name, engine=engine)
     reader, writer = unipc.pipe()
