@@ -191,13 +191,18 @@ impl Deadline {
 
     /// Sleeps until `fd` shows one of `events` (or an error, or a hang-up), or the deadline passes.
     pub(crate) fn wait_for(self, fd: BorrowedFd<'_>, events: i16) -> std::result::Result<(), Errno> {
+        self.wait_for_any(std::slice::from_mut(&mut fd::watch(fd, events)))
+    }
+
+    /// As [`wait_for`](Self::wait_for), for whichever comes first.
+    pub(crate) fn wait_for_any(self, watched: &mut [fd::Watched]) -> std::result::Result<(), Errno> {
         loop {
             let remaining = self.remaining();
             let slice = match self.0 {
                 Until::Realtime(_) => remaining.map(|left| left.min(REALTIME_SLICE)),
                 _ => remaining,
             };
-            if fd::poll(fd, events, slice)? {
+            if fd::poll_all(watched, slice)? {
                 return Ok(());
             }
             if self.has_passed() {

@@ -9,13 +9,24 @@ use std::time::Duration;
 pub const READABLE: i16 = libc::POLLIN;
 pub const WRITABLE: i16 = libc::POLLOUT;
 
+/// One descriptor among those that [`poll_all`] watches.
+pub type Watched = libc::pollfd;
+
+pub fn watch(fd: BorrowedFd<'_>, events: i16) -> Watched {
+    Watched { fd: fd.as_raw_fd(), events, revents: 0 }
+}
+
 /// Sleeps until `fd` shows one of `events`, an error or a hang-up; false when `timeout` passed first.
 pub fn poll(fd: BorrowedFd<'_>, events: i16, timeout: Option<Duration>) -> Result<bool> {
-    let mut entry = libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 };
+    poll_all(std::slice::from_mut(&mut watch(fd, events)), timeout)
+}
+
+/// As [`poll`], for whichever comes first; those that show something have `revents`.
+pub fn poll_all(watched: &mut [Watched], timeout: Option<Duration>) -> Result<bool> {
     let mut time = timeout.map(clock::timespec);
     let time = time.as_mut().map_or(std::ptr::null_mut(), std::ptr::from_mut); // the kernel counts it down
-    // SAFETY: one valid pollfd; the timespec lives on this stack; a null mask changes no signals.
-    let ready = unsafe { syscall!(SYS_ppoll, &raw mut entry, 1, time, 0, 0)? };
+    // SAFETY: as many valid entries as are told; the timespec lives on this stack; a null mask changes no signals.
+    let ready = unsafe { syscall!(SYS_ppoll, watched.as_mut_ptr(), watched.len(), time, 0, 0)? };
     Ok(ready > 0)
 }
 
@@ -188,10 +199,8 @@ pub fn event() -> Result<OwnedFd> {
 
 /// Which of `events` a descriptor shows now.
 pub fn shows(fd: BorrowedFd<'_>, events: i16) -> Result<i16> {
-    let mut entry = libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 };
-    let at_once = clock::timespec(Duration::ZERO);
-    // SAFETY: one valid pollfd; the timespec lives on this stack; a null mask changes no signals.
-    unsafe { syscall!(SYS_ppoll, &raw mut entry, 1, &raw const at_once, 0, 0)? };
+    let mut entry = watch(fd, events);
+    poll_all(std::slice::from_mut(&mut entry), Some(Duration::ZERO))?;
     Ok(entry.revents & events)
 }
 
