@@ -12,6 +12,7 @@ mod sys;
 pub mod fifo;
 pub mod memory;
 pub mod pipe;
+pub mod process;
 pub mod queue;
 pub mod semaphore;
 
@@ -28,6 +29,7 @@ pub use fifo::Fifo;
 pub use memory::Memory;
 pub use options::{Access, Opened};
 pub use pipe::{Duplex, PipeReader, PipeWriter, duplex, pipe};
+pub use process::{Child, Command, Redirect, Status};
 pub use queue::Queue;
 pub use semaphore::Semaphore;
 #[cfg(unipc_model)]

@@ -9,6 +9,7 @@
 use crate::error::Errno;
 
 mod call;
+pub(crate) mod child;
 pub(crate) mod clock;
 pub(crate) mod draft;
 pub(crate) mod fail;
@@ -22,12 +23,14 @@ pub(crate) mod map;
 #[cfg(unipc_model)]
 pub mod model;
 pub(crate) mod mq;
+pub(crate) mod own;
 pub(crate) mod pipe;
 #[cfg(not(unipc_model))]
 pub(crate) mod robust;
 pub(crate) mod sem;
 pub(crate) mod shm;
 pub(crate) mod signal;
+pub(crate) mod spawn;
 pub(crate) mod thread;
 
 // What decides who goes on: the processor and the kernel, or shuttle (`make model`).
