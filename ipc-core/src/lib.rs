@@ -12,6 +12,7 @@ mod sys;
 pub mod fifo;
 pub mod memory;
 pub mod pipe;
+pub mod popen;
 pub mod process;
 pub mod queue;
 pub mod semaphore;

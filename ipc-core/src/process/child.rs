@@ -72,11 +72,6 @@ impl Child {
         self.number
     }
 
-    /// The program's name, as it was given.
-    pub(crate) fn object(&self) -> &Object {
-        &self.program
-    }
-
     fn failed(&self, errno: Errno) -> Error {
         errno.of("wait for", &self.program)
     }
