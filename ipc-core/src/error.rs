@@ -94,6 +94,8 @@ impl Errno {
     pub(crate) const TOO_LONG: Errno = Errno(libc::EMSGSIZE);
     /// Not open for this direction.
     pub(crate) const BAD_HANDLE: Errno = Errno(libc::EBADF);
+    /// The reader has left.
+    pub(crate) const PIPE: Errno = Errno(libc::EPIPE);
     pub(crate) const UNSUPPORTED: Errno = Errno(libc::EOPNOTSUPP);
     /// Waits on this handle were ended for good.
     pub(crate) const SHUT_DOWN: Errno = Errno(libc::ESHUTDOWN);

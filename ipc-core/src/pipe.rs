@@ -515,6 +515,11 @@ impl PipeWriter {
 }
 
 impl PipeEnd {
+    /// For calls of ours that take a bare errno.
+    pub(crate) fn end(&self) -> &End {
+        &self.end
+    }
+
     fn duplicate(&self) -> Result<OwnedFd> {
         fd::duplicate(self.end.fd()).map_err(|errno| errno.of("clone", &self.object))
     }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../docs/process.md")]
 
 mod child;
+pub(crate) mod communicate;
 mod keeper;
 mod status;
 
@@ -9,10 +10,10 @@ use crate::pipe::{PipeReader, PipeWriter};
 use crate::sys::spawn::Plan;
 use crate::sys::{self, fd, fs, signal};
 pub use child::Child;
+pub use communicate::Output;
 pub use status::Status;
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr, OsString};
-use std::fmt;
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};

@@ -53,6 +53,14 @@ impl End {
         })
     }
 
+    /// Reads what is there, without waiting, behind the end of `buf` and into what room it has.
+    pub fn append(&self, buf: &mut Vec<u8>) -> sys::Result<usize> {
+        match self.twin() {
+            Some(twin) => fd::append(twin, buf),
+            None => fd::append(self.ready(fd::READABLE)?, buf),
+        }
+    }
+
     #[inline]
     pub fn write(&self, data: &[u8], deadline: Deadline) -> sys::Result<usize> {
         if deadline.is_never() { pipe::write(self.fd(), data, self.guard) } else { self.write_until(data, deadline) }

@@ -1,5 +1,6 @@
 //! A child that was started.
 
+use super::communicate::Conversation;
 use super::{Status, keeper};
 use crate::deadline::Deadline;
 use crate::error::{Errno, Error, Object, Result};
@@ -40,11 +41,12 @@ pub struct Child {
     pub stderr: Option<PipeReader>,
     number: i32,
     leads: bool,
-    program: Object,
+    pub(super) program: Object,
     /// Taken by the drop alone.
     pidfd: Option<OwnedFd>,
     /// How it ended, once that is known; `None` in it: nobody will ever know.
     outcome: OnceLock<Option<Status>>,
+    pub(super) conversation: Conversation,
 }
 
 impl Child {
@@ -58,7 +60,9 @@ impl Child {
                 child::gone()?
             }
         };
-        Ok(Child { stdin: None, stdout: None, stderr: None, number, leads, program, pidfd: Some(pidfd), outcome })
+        let (stdin, stdout, stderr) = (None, None, None);
+        let conversation = Conversation::default();
+        Ok(Child { stdin, stdout, stderr, number, leads, program, pidfd: Some(pidfd), outcome, conversation })
     }
 
     /// The process's number. It may be another's once the status is known; unipc signals by the pidfd.

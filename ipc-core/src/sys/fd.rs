@@ -8,6 +8,8 @@ use std::time::Duration;
 
 pub const READABLE: i16 = libc::POLLIN;
 pub const WRITABLE: i16 = libc::POLLOUT;
+/// Shown unasked: nobody is at the other end.
+pub const HUNG_UP: i16 = libc::POLLHUP;
 
 /// One descriptor among those that [`poll_all`] watches.
 pub type Watched = libc::pollfd;
@@ -15,6 +17,9 @@ pub type Watched = libc::pollfd;
 pub fn watch(fd: BorrowedFd<'_>, events: i16) -> Watched {
     Watched { fd: fd.as_raw_fd(), events, revents: 0 }
 }
+
+/// In the place of a descriptor that is of no interest any more: it never shows anything.
+pub const UNWATCHED: Watched = Watched { fd: -1, events: 0, revents: 0 };
 
 /// Sleeps until `fd` shows one of `events`, an error or a hang-up; false when `timeout` passed first.
 pub fn poll(fd: BorrowedFd<'_>, events: i16, timeout: Option<Duration>) -> Result<bool> {
@@ -34,6 +39,16 @@ pub fn poll_all(watched: &mut [Watched], timeout: Option<Duration>) -> Result<bo
 pub fn read(fd: BorrowedFd<'_>, buf: &mut [u8]) -> Result<usize> {
     // SAFETY: the kernel writes at most `buf.len()` bytes to `buf`.
     unsafe { syscall!(SYS_read, fd, buf.as_mut_ptr(), buf.len()) }
+}
+
+/// As [`read`], behind the end of `buf`, into what room it has there.
+pub fn append(fd: BorrowedFd<'_>, buf: &mut Vec<u8>) -> Result<usize> {
+    let room = buf.spare_capacity_mut();
+    // SAFETY: the kernel writes at most `room.len()` bytes to `room`.
+    let count = unsafe { syscall!(SYS_read, fd, room.as_mut_ptr(), room.len())? };
+    // SAFETY: the kernel has filled the first `count` bytes behind the end.
+    unsafe { buf.set_len(buf.len() + count) };
+    Ok(count)
 }
 
 pub fn write(fd: BorrowedFd<'_>, data: &[u8]) -> Result<usize> {

@@ -1,0 +1,200 @@
+//! Feeding an input and collecting outputs at the same time: one poll loop, no threads.
+
+use super::{Child, Status};
+use crate::deadline::Deadline;
+use crate::error::{Errno, Error, Object, Result};
+use crate::pipe::{PipeReader, PipeWriter};
+use crate::sys::{self, fd};
+use std::os::fd::AsFd;
+
+/// Room that a read is given at least: what a pipe holds, unless that was set.
+const ROOM: usize = 1 << 16;
+
+/// What a turn reads from one pipe at most before the others, and the deadline, are looked at.
+const TURN: usize = 1 << 20;
+
+/// What a finished conversation with a child brought. See [`Child::communicate`].
+///
+/// ```
+/// use unipc::{Command, Redirect};
+/// let output = Command::new("date").stdout(Redirect::Pipe).spawn()?.communicate(b"", None)?;
+/// assert!(output.status.success() && !output.stdout.is_empty());
+/// # Ok::<(), unipc::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// What it wrote to its standard output; empty where that was not a pipe to this process.
+    pub stdout: Vec<u8>,
+    /// What it wrote to its standard error, likewise.
+    pub stderr: Vec<u8>,
+    /// How it ended.
+    pub status: Status,
+}
+
+impl Child {
+    /// Writes `input` to its standard input and closes that, reads its standard output and error to their
+    /// ends, all at the same time and in any amount, and waits for it. That it leaves its input early is no
+    /// error: its status tells. One loop over poll(2), no threads; nothing that the child shares is changed.
+    ///
+    /// The ends of file come when no process has the pipe open any more: a grandchild that lives on
+    /// delays them, up to `deadline`. With [`Deadline::NOW`] it moves what can be moved without waiting.
+    ///
+    /// # Errors
+    /// ETIMEDOUT, EAGAIN (with `NOW`), EINTR: nothing is lost, and the child runs on; call again with the
+    /// same input to go on, or take what was read by [`partial_output`](Self::partial_output).
+    /// [`Error::transferred`] tells how much of the input is in the pipe. EINVAL: `input` is there and its
+    /// standard input is no pipe to this process, or it is shorter than what went already. ENOMEM: the
+    /// output does not fit into memory. What [`wait`](Self::wait) gives.
+    ///
+    /// ```
+    /// use unipc::{Command, Deadline, Redirect};
+    /// let mut child = Command::new("rev").stdin(Redirect::Pipe).stdout(Redirect::Pipe).spawn()?;
+    /// let output = child.communicate(b"reviled\n", Deadline::NEVER)?;
+    /// assert_eq!(output.stdout, b"deliver\n");
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn communicate(&mut self, input: &[u8], deadline: impl Into<Deadline>) -> Result<Output> {
+        let deadline = deadline.into();
+        let object = self.program.clone();
+        let outputs = &mut [&mut self.stdout, &mut self.stderr];
+        self.conversation.go_on(&object, &mut self.stdin, input, outputs, deadline)?;
+        let status = self.wait_by(deadline).map_err(|error| error.after(self.conversation.written))?;
+        let (stdout, stderr) = self.partial_output();
+        Ok(Output { stdout, stderr, status })
+    }
+
+    /// Takes out what [`communicate`](Self::communicate) has read before it failed: standard output and
+    /// standard error. If it is called again, it gives what comes after.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use unipc::{Command, Redirect};
+    /// let mut child = Command::shell("echo first; exec sleep 1000").stdout(Redirect::Pipe).spawn()?;
+    /// let mut heard = Vec::new();
+    /// while heard.is_empty() {
+    ///     assert!(child.communicate(b"", Duration::from_millis(20)).unwrap_err().timed_out());
+    ///     (heard, _) = child.partial_output();
+    /// }
+    /// assert_eq!(heard, b"first\n");
+    /// child.kill()?;
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn partial_output(&mut self) -> (Vec<u8>, Vec<u8>) {
+        let mut outputs = self.conversation.take().into_iter();
+        (outputs.next().unwrap_or_default(), outputs.next().unwrap_or_default())
+    }
+}
+
+/// How far a conversation has come. It outlives a call that a deadline or a signal handler ended, and
+/// the next call goes on from there.
+#[derive(Debug, Default)]
+pub(crate) struct Conversation {
+    begun: bool,
+    /// Bytes of the input that are in the pipe.
+    pub written: usize,
+    /// What came out of each output, and was not taken.
+    collected: Vec<Vec<u8>>,
+}
+
+impl Conversation {
+    /// Writes `input` to `to` and closes it, reads all of `from` to their ends and closes them, whatever
+    /// comes first. A reader that leaves early is no error: the rest of the input is for nobody. The errors
+    /// are those of [`Child::communicate`], and are about `object`.
+    pub fn go_on(
+        &mut self,
+        object: &Object,
+        to: &mut Option<PipeWriter>,
+        input: &[u8],
+        from: &mut [&mut Option<PipeReader>],
+        deadline: Deadline,
+    ) -> Result<()> {
+        let refuse = |cause| Err(Error::new("communicate with", object, libc::EINVAL, cause));
+        if to.is_none() && !input.is_empty() && !self.begun {
+            return refuse("there is input, but standard input is no pipe to this process");
+        }
+        if input.len() < self.written {
+            return refuse("the input is shorter than what of it went already: go on with the same");
+        }
+        self.begun = true;
+        let gone_on = self.run(to, input, from, deadline);
+        gone_on.map_err(|errno| errno.of("communicate with", object).after(self.written))
+    }
+
+    fn run(
+        &mut self,
+        to: &mut Option<PipeWriter>,
+        input: &[u8],
+        from: &mut [&mut Option<PipeReader>],
+        deadline: Deadline,
+    ) -> sys::Result<()> {
+        self.collected.resize_with(from.len(), Vec::new);
+        let mut watched = vec![fd::UNWATCHED; 1 + from.len()];
+        let mut moved = false;
+        loop {
+            let rest = &input[self.written..];
+            if rest.is_empty() {
+                *to = None; // the end of file
+            }
+            watched[0] = to.as_ref().map_or(fd::UNWATCHED, |writer| fd::watch(writer.as_fd(), fd::WRITABLE));
+            for (entry, reader) in watched[1..].iter_mut().zip(from.iter()) {
+                *entry = reader.as_ref().map_or(fd::UNWATCHED, |reader| fd::watch(reader.as_fd(), fd::READABLE));
+            }
+            if watched.iter().all(|entry| entry.fd < 0) {
+                return Ok(());
+            }
+            // Outputs that never pause would never let a wait come to its deadline.
+            if moved && deadline.has_passed() {
+                return Err(deadline.expired());
+            }
+            deadline.wait_for_any(&mut watched)?;
+            if watched[0].revents != 0 {
+                self.feed(to, rest)?;
+            }
+            for ((entry, reader), bytes) in watched[1..].iter().zip(from.iter_mut()).zip(&mut self.collected) {
+                if entry.revents != 0 {
+                    collect(reader, bytes, entry.revents & fd::HUNG_UP != 0)?;
+                }
+            }
+            moved = true;
+        }
+    }
+
+    /// What came out of each output since the last time; none before the first conversation.
+    pub fn take(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.collected)
+    }
+
+    fn feed(&mut self, to: &mut Option<PipeWriter>, rest: &[u8]) -> sys::Result<()> {
+        let Some(writer) = to else { return Ok(()) };
+        match writer.end().write(rest, Deadline::NOW) {
+            Ok(count) => self.written += count,
+            Err(Errno::AGAIN) => {}
+            Err(Errno::PIPE) => *to = None,
+            Err(errno) => return Err(errno),
+        }
+        Ok(())
+    }
+}
+
+/// Reads what is there; where every writer has `hung_up`, also the end of file.
+fn collect(from: &mut Option<PipeReader>, bytes: &mut Vec<u8>, hung_up: bool) -> sys::Result<()> {
+    let Some(reader) = from else { return Ok(()) };
+    let enough = bytes.len() + TURN;
+    while bytes.len() < enough {
+        if bytes.capacity() - bytes.len() < ROOM {
+            bytes.try_reserve(ROOM).map_err(|_| Errno::NO_MEMORY)?;
+        }
+        let room = bytes.capacity() - bytes.len();
+        match reader.end().append(bytes) {
+            Ok(0) => {
+                *from = None;
+                return Ok(());
+            }
+            Ok(count) if count < room && !hung_up => return Ok(()), // the pipe is empty for now
+            Ok(_) => {}
+            Err(Errno::AGAIN) => return Ok(()),
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
