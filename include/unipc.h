@@ -1517,7 +1517,7 @@ int unipc_queue_send_until(struct unipc_queue *queue,
  * is at least the queue's message_size, whatever the message. `priority`, which may be NULL,
  * receives that of the message.
  *
- * - Ownership: `buffer` stays the caller's.
+ * - Ownership: `buffer` stays the caller's; after a failure its bytes mean nothing.
  * - Blocking: up to `timeout` nanoseconds on the monotonic clock; UNIPC_FOREVER; 0: not at all.
  * - Errors: EAGAIN: empty, and not to wait; ETIMEDOUT; EINTR: a signal handler ran, and nothing
  *   was taken; EMSGSIZE: the buffer is too short, the sentence says for what, and the message
@@ -1537,7 +1537,7 @@ ssize_t unipc_queue_receive(struct unipc_queue *queue,
  * Takes a message as unipc_queue_receive(), and waits until `seconds` and `nanoseconds` since
  * 1970 on the realtime clock, as POSIX has it: setting that clock moves the end of the wait.
  *
- * - Ownership: `buffer` stays the caller's.
+ * - Ownership: `buffer` stays the caller's; after a failure its bytes mean nothing.
  * - Blocking: up to that time; a time that has passed does not wait.
  * - Errors: those of unipc_queue_receive(); EINVAL: `nanoseconds` not in 0 to 999999999,
  *   `seconds` negative.

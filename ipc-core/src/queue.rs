@@ -501,7 +501,7 @@ impl Queue {
         }
     }
 
-    /// As [`receive`](Self::receive), into a buffer of the caller's.
+    /// As [`receive`](Self::receive), into a buffer of the caller's, whose bytes mean nothing after a failure.
     ///
     /// # Errors
     /// As `receive`; EMSGSIZE: `buf` is shorter than [`message_size`](Self::message_size), however
@@ -695,7 +695,7 @@ impl Queue {
     /// queue.reserve_by(5, 0, std::time::Duration::from_secs(1))?.abort()?;
     /// # Ok::<(), unipc::Error>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn reserve_by(&self, len: usize, priority: u32, deadline: impl Into<Deadline>) -> Result<Reserved<'_>> {
         let queue = self.shm("reserve in queue")?;
         let claim =
@@ -754,7 +754,7 @@ impl Queue {
     /// assert!(queue.borrow_by(std::time::Duration::from_millis(2)).unwrap_err().timed_out());
     /// # Ok::<(), unipc::Error>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn borrow_by(&self, deadline: impl Into<Deadline>) -> Result<Borrowed<'_>> {
         let queue = self.shm("borrow from queue")?;
         let claim = queue.borrow(&deadline.into()).map_err(|errno| self.explain_receive(errno, usize::MAX))?;
@@ -775,7 +775,7 @@ impl Queue {
     /// queue.resume_reserved(loan)?.commit()?;
     /// # Ok::<(), unipc::Error>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn resume_reserved(&self, loan: Loan) -> Result<Reserved<'_>> {
         Reserved::resume(self.shm("reserve in queue")?, &self.name, loan)
     }
@@ -795,7 +795,7 @@ impl Queue {
     /// queue.resume_borrowed(loan)?.release()?;
     /// # Ok::<(), unipc::Error>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn resume_borrowed(&self, loan: Loan) -> Result<Borrowed<'_>> {
         Borrowed::resume(self.shm("borrow from queue")?, &self.name, loan)
     }

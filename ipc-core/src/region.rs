@@ -4,6 +4,8 @@
 //! Nothing read from it is trusted: an engine copies a number once, checks the copy, and keeps what
 //! never changes (sizes, offsets) in memory of its own.
 
+#![allow(clippy::inline_always)] // measured: see sys/map.rs
+
 pub(crate) mod header;
 pub(crate) mod lock;
 pub(crate) mod owner;
@@ -13,7 +15,7 @@ use crate::error::Errno;
 use crate::sys::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sys::draft::Draft;
 use crate::sys::fault::Guarded;
-use crate::sys::map::{Mapping, READ_WRITE};
+use crate::sys::map::{Mapping, Part, Parts, READ_WRITE};
 use crate::sys::{self, fd, fs};
 use header::{Header, Spoiled};
 use owner::Table;
@@ -99,18 +101,13 @@ impl Region {
         self.mapping.u64(offset)
     }
 
-    #[inline]
-    pub fn write(&self, offset: usize, data: &[u8]) -> sys::Result<()> {
-        self.mapping.write(offset, data)
+    /// As many parts as there are, one behind the other.
+    pub fn parts(&self, first: usize, len: usize, count: usize) -> Option<Parts> {
+        Parts::new(first, len, count, self.mapping.len())
     }
 
-    #[inline]
-    pub fn read(&self, offset: usize, buf: &mut [u8]) -> sys::Result<()> {
-        self.mapping.read(offset, buf)
-    }
-
-    /// The address of an offset that lies inside.
-    pub fn address(&self, offset: usize) -> *mut u8 {
-        self.mapping.u32(offset).as_ptr().cast()
+    #[inline(always)]
+    pub fn part(&self, parts: &Parts, index: usize) -> Part<'_> {
+        self.mapping.part(parts, index)
     }
 }

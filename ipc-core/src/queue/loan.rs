@@ -114,7 +114,7 @@ impl Held<'_> {
 }
 
 impl<'a> Held<'a> {
-    #[inline]
+    #[inline(always)]
     fn new(queue: &'a shm::Queue, name: &'a Name, loan: Loan, operation: &'static str) -> Result<Held<'a>> {
         let room = queue.room(loan.claim).map_err(|errno| errno.of(operation, name))?;
         let held = Held { queue, name, loan };
@@ -159,12 +159,12 @@ impl Loan {
 }
 
 impl<'a> Reserved<'a> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn new(queue: &'a shm::Queue, name: &'a Name, claim: Claim, len: usize) -> Reserved<'a> {
         Reserved { held: Held { queue, name, loan: Loan { claim, len } } }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn resume(queue: &'a shm::Queue, name: &'a Name, loan: Loan) -> Result<Reserved<'a>> {
         Held::new(queue, name, loan, "reserve in queue").map(|held| Reserved { held })
     }
@@ -249,7 +249,7 @@ impl<'a> Reserved<'a> {
     /// assert_eq!(queue.receive()?.data, 7u32.to_ne_bytes());
     /// # Ok::<(), unipc::Error>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn as_mut_ptr(&mut self) -> *mut u8 {
         self.held.address()
     }
@@ -269,7 +269,7 @@ impl<'a> Reserved<'a> {
     /// assert_eq!(queue.len()?, 1);
     /// # Ok::<(), unipc::Error>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn commit(self) -> Result<()> {
         let Reserved { held } = &*ManuallyDrop::new(self);
         let Loan { claim, len } = held.loan;
@@ -306,7 +306,7 @@ impl<'a> Reserved<'a> {
     /// queue.resume_reserved(loan)?.commit()?;
     /// # Ok::<(), unipc::Error>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn into_loan(self) -> Loan {
         ManuallyDrop::new(self).held.loan
     }
@@ -319,7 +319,7 @@ impl Drop for Reserved<'_> {
 }
 
 impl<'a> Borrowed<'a> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn new(queue: &'a shm::Queue, name: &'a Name, claim: Claim) -> Result<Borrowed<'a>> {
         let len = match queue.room(claim) {
             Ok(len) => len,
@@ -332,7 +332,7 @@ impl<'a> Borrowed<'a> {
         Ok(Borrowed { held: Held { queue, name, loan: Loan { claim, len } } })
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn resume(queue: &'a shm::Queue, name: &'a Name, loan: Loan) -> Result<Borrowed<'a>> {
         Held::new(queue, name, loan, "borrow from queue").map(|held| Borrowed { held })
     }
@@ -440,7 +440,7 @@ impl<'a> Borrowed<'a> {
     /// assert_eq!(unsafe { message.as_ptr().cast::<u32>().read_volatile() }, 7);
     /// # Ok::<(), unipc::Error>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn as_ptr(&self) -> *const u8 {
         self.held.address()
     }
@@ -461,7 +461,7 @@ impl<'a> Borrowed<'a> {
     /// assert!(queue.is_empty()?);
     /// # Ok::<(), unipc::Error>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn release(self) -> Result<()> {
         let Borrowed { held } = &*ManuallyDrop::new(self);
         held.queue.release(held.loan.claim).map_err(|errno| held.fail("release message of queue", errno))
@@ -501,7 +501,7 @@ impl<'a> Borrowed<'a> {
     /// queue.resume_borrowed(loan)?.release()?;
     /// # Ok::<(), unipc::Error>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn into_loan(self) -> Loan {
         ManuallyDrop::new(self).held.loan
     }

@@ -3,7 +3,9 @@
 //! A cell of the queue is a [`word`] and the message. While all messages have one priority the cells are a
 //! [`ring`]; from the first of another priority on they are [`sorted`]. What is common to both is here:
 //! making and opening, and the two steps of a send (claim, publish) and of a receive (claim, consume),
-//! between which the thread's tag stands in the word. An [`attempt`] does both, and waits if it must.
+//! between which the thread's tag stands in the word. An [`attempt`] does both, and waits if it must. (A
+//! short message is received from a ring in one step: it is copied, and then consumed if it still stood
+//! there.)
 //! docs/layout.md has every byte, and docs/crash.md what death at each instant leaves.
 
 #![allow(clippy::inline_always)] // each was measured; see attempt.rs
@@ -27,6 +29,7 @@ use crate::region::wait::Class;
 use crate::sys::atomic::Ordering::{Relaxed, SeqCst};
 use crate::sys::atomic::{AtomicBool, AtomicU64};
 use crate::sys::fail::fail_point;
+use crate::sys::map::{Part, Parts};
 use crate::sys::{self, fs, shm, thread};
 use attempt::{Borrow, Receive, Reserve, SPINS_MAX};
 use ring::{Healed, Ring};
@@ -105,10 +108,9 @@ impl Shape {
 /// A cell that this thread holds: by this word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Claim {
-    index: usize,
+    /// The cell's index; above it the priority of the message that it holds to read.
+    at: u64,
     word: Word,
-    /// Of the message that it holds to read.
-    priority: u32,
 }
 
 #[derive(Debug)]
@@ -123,6 +125,7 @@ pub(crate) struct Queue {
 struct Inner {
     region: Region,
     shape: Shape,
+    cells: Parts,
     access: Access,
     nonblocking: AtomicBool,
     /// Waits on this handle have ended for good.
@@ -138,8 +141,9 @@ fn path(name: &Name) -> CString {
 }
 
 impl Queue {
-    fn new(region: Region, shape: Shape, access: Access, nonblocking: bool) -> Queue {
+    fn new(region: Region, shape: Shape, access: Access, nonblocking: bool) -> sys::Result<Queue> {
         let inner = Inner {
+            cells: region.parts(shape.cells_at, shape.stride, shape.slots).ok_or(Errno::SPOILED)?,
             region,
             shape,
             access,
@@ -148,12 +152,12 @@ impl Queue {
             waits: Arc::default(),
             spins: if thread::processors() == 1 { 0 } else { SPINS_MAX },
         };
-        Queue {
+        Ok(Queue {
             inner: Arc::new(inner),
             watch: Watch::default(),
             max_messages: shape.slots,
             message_size: shape.message_size,
-        }
+        })
     }
 
     pub fn create(name: &Name, access: Access, nonblocking: bool, mode: Mode, size: Size) -> Result<Queue, Error> {
@@ -172,12 +176,12 @@ impl Queue {
         };
         let region = Region::create(&path(name), (mode.bits, mode.exact), &header)
             .map_err(|errno| explain_refusal(errno, fail(errno), &shape))?;
-        let queue = Queue::new(region, shape, access, nonblocking);
-        if let Err(errno) = queue.inner.arrive() {
+        let arrived =
+            Queue::new(region, shape, access, nonblocking).and_then(|queue| queue.inner.arrive().map(|()| queue));
+        arrived.map_err(|errno| {
             let _ = Queue::unlink(name);
-            return Err(fail(errno));
-        }
-        Ok(queue)
+            fail(errno)
+        })
     }
 
     pub fn open(name: &Name, access: Access, nonblocking: bool) -> Result<Queue, Error> {
@@ -191,7 +195,7 @@ impl Queue {
             let shape = Shape::new(slots, message_size);
             header.check(shape.map(|shape| shape.body))?;
             let shape = shape.ok_or_else(|| Spoiled::new("its sizes are impossible"))?;
-            let queue = Queue::new(region, shape, access, nonblocking);
+            let queue = Queue::new(region, shape, access, nonblocking)?;
             queue.inner.arrive()?;
             Ok(queue)
         };
@@ -233,64 +237,65 @@ impl Queue {
         if buf.len() < self.message_size {
             return self.inner.may_receive().and(Err(Errno::TOO_LONG));
         }
-        let priority = self.take(deadline, |inner, index| {
-            let len = inner.len_at(index)?;
-            received = len;
-            inner.region.read(inner.data(index), &mut buf[..len])
+        let priority = self.take(deadline, |inner, cell| {
+            received = inner.len(cell)?;
+            cell.read(DATA_AT, &mut buf[..received])
         })?;
         Ok((received, priority))
     }
 
     pub fn receive(&self, deadline: &Deadline) -> sys::Result<(Vec<u8>, u32)> {
         let mut data = Vec::new();
-        let priority = self.take(deadline, |inner, index| {
-            data = vec![0; inner.len_at(index)?];
-            inner.region.read(inner.data(index), &mut data)
+        let priority = self.take(deadline, |inner, cell| {
+            data = vec![0; inner.len(cell)?];
+            cell.read(DATA_AT, &mut data)
         })?;
         Ok((data, priority))
     }
 
     /// Takes the first message out of the queue; its priority.
     #[inline(always)]
-    fn take(&self, deadline: &Deadline, read: impl FnMut(&Inner, usize) -> sys::Result<()>) -> sys::Result<u32> {
+    fn take(&self, deadline: &Deadline, read: impl FnMut(&Inner, Part<'_>) -> sys::Result<()>) -> sys::Result<u32> {
         self.inner.may_receive()?;
-        let mut attempt = Receive { read, priority: 0 };
-        let taken = self.inner.serve(&mut attempt, deadline);
+        let taken = self.inner.serve(&mut Receive(read), deadline);
         self.watch.note(&self.inner);
-        taken.map(|()| attempt.priority)
+        taken
     }
 
     /// Takes a cell to be written in place.
     #[inline(always)]
     pub fn reserve(&self, len: usize, priority: u32, deadline: &Deadline) -> sys::Result<Claim> {
         self.inner.may_send(len, priority)?;
-        let mut attempt = Reserve { priority, claim: Claim::NONE };
-        self.inner.serve(&mut attempt, deadline).map(|()| attempt.claim)
+        self.inner.serve(&mut Reserve(priority), deadline)
     }
 
     /// Sends what was written to a reserved cell.
     #[inline(always)]
     pub fn commit(&self, claim: Claim, len: usize) -> sys::Result<()> {
-        self.settle(claim, State::Writing, |inner, me, claim| {
-            inner.publish(me, claim, len, claim.priority)?;
-            if !claim.word.is_sorted() {
-                inner.came_late(claim);
-            }
-            Ok(())
-        })
+        self.settle(
+            claim,
+            State::Writing,
+            #[inline(always)]
+            |inner, me, claim, cell| {
+                inner.publish(me, claim, cell, len, claim.priority())?;
+                if !claim.word.is_sorted() {
+                    inner.came_late(claim);
+                }
+                Ok(())
+            },
+        )
     }
 
     /// Frees a reserved cell.
     pub fn abort(&self, claim: Claim) -> sys::Result<()> {
-        self.settle(claim, State::Writing, |inner, me, claim| inner.end(me, claim, State::Free))
+        self.settle(claim, State::Writing, |inner, me, claim, _| inner.end(me, claim, State::Free))
     }
 
     /// Takes a message to be read in place.
     #[inline(always)]
     pub fn borrow(&self, deadline: &Deadline) -> sys::Result<Claim> {
         self.inner.may_receive()?;
-        let mut attempt = Borrow { claim: Claim::NONE };
-        self.inner.serve(&mut attempt, deadline).map(|()| attempt.claim)
+        self.inner.serve(&mut Borrow, deadline)
     }
 
     /// Consumes a borrowed message.
@@ -301,7 +306,7 @@ impl Queue {
 
     /// Gives a borrowed message back, to its old place.
     pub fn put_back(&self, claim: Claim) -> sys::Result<()> {
-        self.settle(claim, State::Reading, |inner, me, claim| inner.end(me, claim, State::Full))
+        self.settle(claim, State::Reading, |inner, me, claim, _| inner.end(me, claim, State::Full))
     }
 
     #[inline(always)]
@@ -309,40 +314,45 @@ impl Queue {
         &self,
         claim: Claim,
         state: State,
-        end: impl FnOnce(&Inner, &Participant, Claim) -> sys::Result<()>,
+        end: impl FnOnce(&Inner, &Participant, Claim, Part<'_>) -> sys::Result<()>,
     ) -> sys::Result<()> {
-        if claim.index >= self.max_messages || claim.word.state() != state {
+        if claim.index() >= self.max_messages || claim.word.state() != state {
             return Err(Errno::INVALID);
         }
-        let settled = self.inner.working(|inner, me| {
-            let own = inner.take_over(me, claim)?;
-            end(inner, me, own)
-        });
+        let settled = self.inner.working(
+            #[inline(always)]
+            |inner, me| {
+                let cell = inner.cell(claim.index());
+                end(inner, me, inner.take_over(me, claim, cell)?, cell)
+            },
+        );
         self.watch.note(&self.inner);
         settled
     }
 
     /// How many bytes a held cell has: those of its message, or as many as one can have.
+    #[inline]
     pub fn room(&self, claim: Claim) -> sys::Result<usize> {
         match claim.word.state() {
             _ if self.inner.region.is_lost() => Err(Errno::SPOILED),
-            _ if claim.index >= self.max_messages => Err(Errno::INVALID),
-            State::Reading => self.inner.len_at(claim.index),
+            _ if claim.index() >= self.max_messages => Err(Errno::INVALID),
+            State::Reading => self.inner.len(self.inner.cell(claim.index())),
             _ => Ok(self.message_size),
         }
     }
 
     /// Where they are, in this process.
+    #[inline]
     pub fn address(&self, claim: Claim) -> *mut u8 {
-        self.inner.region.address(self.inner.data(claim.index))
+        self.inner.cell(claim.index()).address(DATA_AT)
     }
 
     pub fn write(&self, claim: Claim, offset: usize, data: &[u8]) -> sys::Result<()> {
-        self.inner.region.write(self.inner.data(claim.index) + offset, data)
+        self.inner.cell(claim.index()).write(DATA_AT + offset, data)
     }
 
     pub fn read(&self, claim: Claim, offset: usize, buf: &mut [u8]) -> sys::Result<()> {
-        self.inner.region.read(self.inner.data(claim.index) + offset, buf)
+        self.inner.cell(claim.index()).read(DATA_AT + offset, buf)
     }
 
     pub fn queued(&self) -> usize {
@@ -383,59 +393,61 @@ impl Drop for Queue {
 }
 
 impl Claim {
-    const NONE: Claim = Claim { index: 0, word: Word(0), priority: 0 };
+    #[inline]
+    fn new(index: usize, word: Word, priority: u32) -> Claim {
+        Claim { at: index as u64 | u64::from(priority) << 32, word }
+    }
 
+    #[inline]
     pub fn to_words(self) -> [u64; 2] {
-        [self.index as u64 | u64::from(self.priority) << 32, self.word.0]
+        [self.at, self.word.0]
     }
 
-    pub fn from_words(words: [u64; 2]) -> Claim {
-        Claim { index: words[0] as u32 as usize, word: Word(words[1]), priority: (words[0] >> 32) as u32 }
+    #[inline]
+    pub fn from_words([at, word]: [u64; 2]) -> Claim {
+        Claim { at, word: Word(word) }
     }
 
+    #[inline]
+    fn index(self) -> usize {
+        self.at as u32 as usize
+    }
+
+    #[inline]
     pub fn priority(self) -> u32 {
-        self.priority
+        (self.at >> 32) as u32
     }
 }
 
 impl Inner {
-    fn cell(&self, index: usize) -> usize {
-        self.shape.cells_at + index * self.shape.stride
+    #[inline(always)]
+    fn cell(&self, index: usize) -> Part<'_> {
+        self.region.part(&self.cells, index)
     }
 
     #[inline(always)]
     fn word(&self, index: usize) -> &AtomicU64 {
-        self.region.u64(self.cell(index))
-    }
-
-    #[inline(always)]
-    fn data(&self, index: usize) -> usize {
-        self.cell(index) + DATA_AT
+        self.cell(index).u64(0)
     }
 
     /// The length of a message, read once and checked.
     #[inline(always)]
-    fn len_at(&self, index: usize) -> sys::Result<usize> {
-        let len = self.region.u32(self.cell(index) + LEN_AT).load(Relaxed) as usize;
+    fn len(&self, cell: Part<'_>) -> sys::Result<usize> {
+        let len = cell.u32(LEN_AT).load(Relaxed) as usize;
         if len <= self.shape.message_size { Ok(len) } else { Err(Errno::SPOILED) }
     }
 
     /// The priority as it was written beside the message, for one that comes back.
     fn priority(&self, index: usize) -> u32 {
-        self.region.u32(self.cell(index) + PRIORITY_AT).load(Relaxed) & PRIORITY_MAX
+        self.cell(index).u32(PRIORITY_AT).load(Relaxed) & PRIORITY_MAX
     }
 
     #[inline(always)]
-    fn fill(&self, index: usize, data: &[u8]) -> sys::Result<()> {
-        self.region.write(self.data(index), data)
-    }
-
-    #[inline(always)]
-    fn describe(&self, index: usize, len: usize, priority: u32) {
+    fn describe(cell: Part<'_>, len: usize, priority: u32) {
         fail_point!("message: written");
-        self.region.u32(self.cell(index) + LEN_AT).store(len as u32, Relaxed);
+        cell.u32(LEN_AT).store(len as u32, Relaxed);
         fail_point!("message: its length written");
-        self.region.u32(self.cell(index) + PRIORITY_AT).store(priority, Relaxed);
+        cell.u32(PRIORITY_AT).store(priority, Relaxed);
         fail_point!("message: described");
     }
 
@@ -463,19 +475,22 @@ impl Inner {
     /// Works as a participant, with the dying wish that somebody looks after the queue.
     #[inline(always)]
     fn working<T>(&self, work: impl FnOnce(&Inner, &Participant) -> sys::Result<T>) -> sys::Result<T> {
-        let outcome = self.region.participant(&|me| self.replace(me)).and_then(|me| {
-            me.wish(Some(self.region.wait_word()));
-            let outcome = work(self, &me);
-            me.wish(None);
-            outcome
-        });
+        let outcome = match self.region.participant(&|me| self.replace(me)) {
+            Ok(me) => {
+                me.wish(Some(self.region.wait_word()));
+                let outcome = work(self, &me);
+                me.wish(None);
+                outcome
+            }
+            Err(errno) => Err(errno),
+        };
         if self.region.is_lost() { Err(Errno::SPOILED) } else { outcome }
     }
 
     /// A cell for a message of this priority; the first of another one than all before makes the ring
     /// sorted.
     #[inline(always)]
-    fn claim_to_send(&self, me: &Participant, priority: u32) -> Ring {
+    fn claim_to_send(&self, me: &Participant, priority: u32) -> Ring<(Claim, Part<'_>)> {
         let mode = self.region.u32(MODE_AT);
         let ours = priority + 1;
         let mut found = mode.load(Relaxed);
@@ -494,8 +509,8 @@ impl Inner {
     /// Makes a hold that a thread has had for long this thread's own: then it is known whose it is, and nobody
     /// can take it away while it is ended.
     #[inline(always)]
-    fn take_over(&self, me: &Participant, claim: Claim) -> sys::Result<Claim> {
-        let found = Word(self.word(claim.index).load(SeqCst));
+    fn take_over(&self, me: &Participant, claim: Claim, cell: Part<'_>) -> sys::Result<Claim> {
+        let found = Word(cell.u64(0).load(SeqCst));
         if claim.word.owner() == me.tag && found.is_same_hold(claim.word) {
             me.loans.set(me.loans.get().saturating_sub(1));
             return Ok(Claim { word: found, ..claim });
@@ -505,7 +520,7 @@ impl Inner {
 
     #[cold]
     fn take_from_another(&self, me: &Participant, claim: Claim) -> sys::Result<Claim> {
-        let word = self.word(claim.index);
+        let word = self.word(claim.index());
         let mut found = Word(word.load(SeqCst));
         while found.is_same_hold(claim.word) {
             if !self.region.is_ours(claim.word.owner()) {
@@ -525,17 +540,15 @@ impl Inner {
 
     /// Makes what was written to a claimed cell a message.
     #[inline(always)]
-    fn publish(&self, me: &Participant, claim: Claim, len: usize, priority: u32) -> sys::Result<()> {
-        self.describe(claim.index, len, priority);
+    fn publish(&self, me: &Participant, claim: Claim, cell: Part<'_>, len: usize, priority: u32) -> sys::Result<()> {
+        Inner::describe(cell, len, priority);
         let full = claim.word.become_(State::Full, priority);
-        if claim.word.is_sorted()
-            || self.word(claim.index).compare_exchange(claim.word.0, full.0, SeqCst, Relaxed).is_err()
-        {
+        if claim.word.is_sorted() || cell.u64(0).compare_exchange(claim.word.0, full.0, SeqCst, Relaxed).is_err() {
             self.end_changed(me, claim, State::Full, priority)?;
         }
         fail_point!("message: published");
         self.hint_tail(me);
-        self.published(me, claim.index);
+        self.published(me, claim.index());
         Ok(())
     }
 
@@ -547,32 +560,37 @@ impl Inner {
         self.region.wake(Class::Receivers);
     }
 
+    /// After a cell of the ring has become free.
+    #[inline(always)]
+    fn consumed(&self, me: &Participant, claim: Claim) {
+        fail_point!("message: consumed");
+        self.hint_head(me, claim);
+        self.region.wake(Class::Senders);
+    }
+
     /// Frees a cell whose message was read.
     #[inline(always)]
-    fn consume(&self, me: &Participant, claim: Claim) -> sys::Result<()> {
+    fn consume(&self, me: &Participant, claim: Claim, cell: Part<'_>) -> sys::Result<()> {
         let free = claim.word.freed();
-        if claim.word.is_sorted()
-            || self.word(claim.index).compare_exchange(claim.word.0, free.0, SeqCst, Relaxed).is_err()
-        {
+        if claim.word.is_sorted() || cell.u64(0).compare_exchange(claim.word.0, free.0, SeqCst, Relaxed).is_err() {
             self.end_changed(me, claim, State::Free, 0)?;
+            self.region.wake(Class::Senders);
         } else {
-            fail_point!("message: consumed");
-            self.hint_head(me, claim);
+            self.consumed(me, claim);
         }
-        self.region.wake(Class::Senders);
         Ok(())
     }
 
     /// Gives up a hold: a cell that was being written becomes free, a message that was being read is
     /// there again.
     fn end(&self, me: &Participant, claim: Claim, to: State) -> sys::Result<()> {
-        self.end_changed(me, claim, to, claim.priority)?;
+        self.end_changed(me, claim, to, claim.priority())?;
         fail_point!("hold: given up");
         if to == State::Full {
             // Others' cursors may be past it. Who finds it there without this looks at the head anew.
             self.region.u32(EPOCH_AT).fetch_add(1, SeqCst);
             fail_point!("hold: given up, and an epoch later");
-            self.published(me, claim.index);
+            self.published(me, claim.index());
         } else {
             self.region.wake(Class::Senders);
         }
@@ -582,7 +600,7 @@ impl Inner {
     /// Ends a hold whose word others have changed: a sender came round, or the ring was sorted.
     #[cold]
     fn end_changed(&self, me: &Participant, mut claim: Claim, to: State, priority: u32) -> sys::Result<()> {
-        let word = self.word(claim.index);
+        let word = self.word(claim.index());
         loop {
             let found = Word(word.load(SeqCst));
             if !found.is_same_hold(claim.word) {

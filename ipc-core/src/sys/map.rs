@@ -1,9 +1,12 @@
 //! mmap(2): bytes that other processes may write at any time, so no reference to them ever leaves
 //! this file; they are copied in and out.
 
+#![allow(clippy::inline_always)] // measured: a part is a few instructions, a call is as many more
+
 use super::atomic::{AtomicU32, AtomicU64};
 use super::{Result, check};
 use crate::error::Errno;
+use std::marker::PhantomData;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::{self, NonNull};
 
@@ -23,6 +26,8 @@ unsafe impl Sync for Mapping {}
 
 /// No page of Linux is larger, huge ones apart.
 pub const PAGE_MAX: usize = 65536;
+/// Nor smaller: a mapping has so many bytes, whatever its length.
+pub const PAGE_MIN: usize = 4096;
 
 pub const NONE: i32 = libc::PROT_NONE;
 pub const READ: i32 = libc::PROT_READ;
@@ -95,7 +100,7 @@ impl Mapping {
     /// that was checked.
     #[inline]
     pub fn u32(&self, offset: usize) -> &AtomicU32 {
-        assert!(offset <= self.len - 4 && offset % 4 == 0, "not in the mapping");
+        assert!((offset <= PAGE_MIN - 4 || offset <= self.len - 4) && offset % 4 == 0, "not in the mapping");
         // SAFETY: four aligned bytes of a mapping that lives as long as the borrow. Peers are told to
         // touch them atomically; one that does not can spoil the value, as by any store.
         unsafe { AtomicU32::from_ptr(self.address.add(offset).cast().as_ptr()) }
@@ -104,9 +109,18 @@ impl Mapping {
     /// As [`u32`](Self::u32).
     #[inline]
     pub fn u64(&self, offset: usize) -> &AtomicU64 {
-        assert!(offset <= self.len - 8 && offset % 8 == 0, "not in the mapping");
+        assert!((offset <= PAGE_MIN - 8 || offset <= self.len - 8) && offset % 8 == 0, "not in the mapping");
         // SAFETY: as in `u32`, of eight bytes.
         unsafe { AtomicU64::from_ptr(self.address.add(offset).cast().as_ptr()) }
+    }
+
+    /// One of `parts`.
+    #[inline(always)]
+    pub fn part(&self, parts: &Parts, index: usize) -> Part<'_> {
+        assert!(index < parts.count && parts.within == self.len, "not in the mapping");
+        // SAFETY: `Parts::new` found all of them to lie inside a mapping of this length.
+        let address = unsafe { self.address.add(parts.first + index * parts.len) };
+        Part { address, len: parts.len, mapping: PhantomData }
     }
 
     pub fn protect(&mut self, protection: i32) -> Result<()> {
@@ -136,6 +150,94 @@ impl Mapping {
         let from = unsafe { self.address.add(begin) };
         // SAFETY: a page-aligned range of our own mapping.
         check(unsafe { libc::msync(from.as_ptr().cast(), offset + len - begin, libc::MS_SYNC) }.into()).map(drop)
+    }
+}
+
+/// Where in a mapping as many parts as there are lie, one behind the other: found to be inside once, so that
+/// one comparison is enough for each afterwards.
+#[derive(Debug, Clone, Copy)]
+pub struct Parts {
+    first: usize,
+    len: usize,
+    count: usize,
+    /// The length of the mapping.
+    within: usize,
+}
+
+impl Parts {
+    /// `None`: they do not lie inside a mapping of `within` bytes, or not aligned.
+    pub fn new(first: usize, len: usize, count: usize, within: usize) -> Option<Parts> {
+        let end = len.checked_mul(count)?.checked_add(first)?;
+        let fits = end <= within && len >= Part::LEAST && first % 8 == 0 && len % 8 == 0;
+        fits.then_some(Parts { first, len, count, within })
+    }
+}
+
+/// One of them.
+#[derive(Clone, Copy)]
+pub struct Part<'a> {
+    address: NonNull<u8>,
+    len: usize,
+    mapping: PhantomData<&'a Mapping>,
+}
+
+impl<'a> Part<'a> {
+    /// Every part has so many bytes.
+    const LEAST: usize = 16;
+
+    /// The number at `offset`, which lies inside and is aligned.
+    #[inline]
+    pub fn u32(self, offset: usize) -> &'a AtomicU32 {
+        assert!((offset <= Part::LEAST - 4 || offset <= self.len - 4) && offset % 4 == 0, "not in the part");
+        // SAFETY: as in `Mapping::u32`.
+        unsafe { AtomicU32::from_ptr(self.address.add(offset).cast().as_ptr()) }
+    }
+
+    /// As [`u32`](Self::u32).
+    #[inline]
+    pub fn u64(self, offset: usize) -> &'a AtomicU64 {
+        assert!((offset <= Part::LEAST - 8 || offset <= self.len - 8) && offset % 8 == 0, "not in the part");
+        // SAFETY: as in `Mapping::u32`, of eight bytes.
+        unsafe { AtomicU64::from_ptr(self.address.add(offset).cast().as_ptr()) }
+    }
+
+    /// The address of an offset that lies inside, or just behind.
+    #[inline]
+    pub fn address(self, offset: usize) -> *mut u8 {
+        assert!(offset <= Part::LEAST || offset <= self.len, "not in the part");
+        self.address.as_ptr().wrapping_add(offset)
+    }
+
+    /// Where `len` bytes at `offset` are: ERANGE when they do not lie inside.
+    #[inline]
+    fn range(self, offset: usize, len: usize) -> Result<NonNull<u8>> {
+        if offset > self.len || len > self.len - offset {
+            return Err(Errno(libc::ERANGE));
+        }
+        // SAFETY: `offset` is at most `len`.
+        Ok(unsafe { self.address.add(offset) })
+    }
+
+    /// Of a mapping that can be read.
+    #[inline]
+    pub fn read(self, offset: usize, buf: &mut [u8]) -> Result<()> {
+        #[cfg(unipc_model)]
+        super::model::step();
+        let from = self.range(offset, buf.len())?;
+        // SAFETY: as in `Mapping::read`.
+        unsafe { copy_racing(from.as_ptr(), buf.as_mut_ptr(), buf.len()) };
+        Ok(())
+    }
+
+    /// Of a mapping that can be written.
+    #[inline]
+    pub fn write(self, offset: usize, data: &[u8]) -> Result<()> {
+        #[cfg(unipc_model)]
+        super::model::step();
+        let to = self.range(offset, data.len())?;
+        // SAFETY: as in `Mapping::read`.
+        unsafe { copy_racing(data.as_ptr(), to.as_ptr(), data.len()) };
+        Ok(())
     }
 }
 

@@ -4,14 +4,16 @@
 //! one call away and takes its time.
 #![allow(clippy::inline_always)] // each was measured: through a call results go by way of the stack
 
-use super::ring::Ring;
-use super::{Claim, Inner};
+use super::ring::{First, Ring, Take};
+use super::{Claim, DATA_AT, Inner};
 use crate::deadline::Deadline;
 use crate::error::Errno;
 use crate::region::owner::Participant;
 use crate::region::wait::Class;
 use crate::sys;
 use crate::sys::atomic::Ordering::{Relaxed, SeqCst};
+use crate::sys::fail::fail_point;
+use crate::sys::map::Part;
 use std::hint::spin_loop;
 use std::time::Duration;
 
@@ -31,12 +33,16 @@ const VAIN_MAX: u32 = 16;
 /// So often it was slept over, and the ring is sorted if that helps.
 const VAIN_LONG: u32 = VAIN_MAX + 4;
 const A_WHILE: Duration = Duration::from_millis(20);
+/// Up to this many bytes it is worth to copy what another one may take.
+const FEW: usize = 512;
 
 pub(super) trait Attempt {
     const CLASS: Class;
+    /// What it gives: by value, for what goes by way of memory is waited for.
+    type Served;
 
-    /// Tries once. False: the queue is full, or empty. EAGAIN: who has the index was stopped.
-    fn make(&mut self, queue: &Inner, me: &Participant) -> sys::Result<bool>;
+    /// Tries once. `None`: the queue is full, or empty. EAGAIN: who has the index was stopped.
+    fn make(&mut self, queue: &Inner, me: &Participant, deadline: &Deadline) -> sys::Result<Option<Self::Served>>;
 }
 
 pub(super) struct Send<'a> {
@@ -46,108 +52,145 @@ pub(super) struct Send<'a> {
 
 impl Attempt for Send<'_> {
     const CLASS: Class = Class::Senders;
+    type Served = ();
 
     #[inline(always)]
-    fn make(&mut self, queue: &Inner, me: &Participant) -> sys::Result<bool> {
+    fn make(&mut self, queue: &Inner, me: &Participant, deadline: &Deadline) -> sys::Result<Option<()>> {
         match queue.claim_to_send(me, self.priority) {
-            Ring::Claimed(claim) => {
-                queue.fill(claim.index, self.data)?;
-                queue.publish(me, claim, self.data.len(), self.priority)?;
-                Ok(true)
+            Ring::Served((claim, cell)) => {
+                cell.write(DATA_AT, self.data)?;
+                queue.publish(me, claim, cell, self.data.len(), self.priority)?;
+                Ok(Some(()))
             }
-            Ring::Blocked => Ok(false),
-            Ring::Sorted => queue.send_sorted(me, self.data, self.priority),
+            Ring::Blocked => Ok(None),
+            Ring::Sorted => {
+                me.until.set(*deadline);
+                queue.send_sorted(me, self.data, self.priority)
+            }
         }
     }
 }
 
-/// Takes the first message out of the queue, as `read` finds it in its cell.
-pub(super) struct Receive<R> {
-    pub read: R,
-    /// That of the message.
-    pub priority: u32,
-}
+/// Takes the first message out of the queue, as `read` finds it in its cell; gives its priority.
+pub(super) struct Receive<R>(pub R);
 
-impl<R: FnMut(&Inner, usize) -> sys::Result<()>> Attempt for Receive<R> {
+impl<R: FnMut(&Inner, Part<'_>) -> sys::Result<()>> Attempt for Receive<R> {
     const CLASS: Class = Class::Receivers;
+    type Served = u32;
 
     #[inline(always)]
-    fn make(&mut self, queue: &Inner, me: &Participant) -> sys::Result<bool> {
-        match queue.claim_to_read(me) {
-            Ring::Claimed(claim) => {
-                let read = (self.read)(queue, claim.index);
-                queue.consume(me, claim)?;
-                self.priority = claim.priority;
-                read.map(|()| true)
+    fn make(&mut self, queue: &Inner, me: &Participant, deadline: &Deadline) -> sys::Result<Option<u32>> {
+        match queue.serve_first(me, self) {
+            Ring::Served(read) => read.map(Some),
+            Ring::Blocked => Ok(None),
+            Ring::Sorted => {
+                me.until.set(*deadline);
+                queue.receive_sorted(me, self)
             }
-            Ring::Blocked => Ok(false),
-            Ring::Sorted => queue.receive_sorted(me, self),
         }
     }
 }
 
-/// Takes a cell to be written in place.
-pub(super) struct Reserve {
-    pub priority: u32,
-    pub claim: Claim,
+impl<R: FnMut(&Inner, Part<'_>) -> sys::Result<()>> Take for Receive<R> {
+    type Taken = sys::Result<u32>;
+
+    /// A small message is copied first and taken then, by one step from full to free: what was copied is
+    /// thrown away if the word has changed meanwhile. So nobody holds it at any instant. Of a large one that
+    /// would be too much work in vain: it is claimed before.
+    #[inline(always)]
+    fn take(&mut self, queue: &Inner, me: &Participant, first: First<'_>) -> Option<sys::Result<u32>> {
+        let First { index, cell, word } = first;
+        if queue.shape.message_size > FEW {
+            let claim = first.claim(me)?;
+            let read = (self.0)(queue, cell);
+            return Some(queue.consume(me, claim, cell).and(read).map(|()| claim.priority()));
+        }
+        let read = (self.0)(queue, cell);
+        fail_point!("ring: copied");
+        cell.u64(0).compare_exchange(word.0, word.freed().0, SeqCst, Relaxed).ok()?;
+        queue.consumed(me, Claim::new(index, word, word.owner()));
+        Some(read.map(|()| word.owner()))
+    }
 }
+
+/// Takes a cell to be written in place, for a message of this priority.
+pub(super) struct Reserve(pub u32);
 
 impl Attempt for Reserve {
     const CLASS: Class = Class::Senders;
+    type Served = Claim;
 
     #[inline(always)]
-    fn make(&mut self, queue: &Inner, me: &Participant) -> sys::Result<bool> {
-        let claim = match queue.claim_to_send(me, self.priority) {
-            Ring::Claimed(claim) => Some(claim),
-            Ring::Blocked => None,
-            Ring::Sorted => queue.claim_sorted(me)?,
+    fn make(&mut self, queue: &Inner, me: &Participant, deadline: &Deadline) -> sys::Result<Option<Claim>> {
+        let claim = match queue.claim_to_send(me, self.0) {
+            Ring::Served((claim, _)) => claim,
+            Ring::Blocked => return Ok(None),
+            Ring::Sorted => {
+                me.until.set(*deadline);
+                match queue.claim_sorted(me)? {
+                    Some(claim) => claim,
+                    None => return Ok(None),
+                }
+            }
         };
-        let Some(claim) = claim else { return Ok(false) };
-        self.claim = Claim { priority: self.priority, ..claim };
         queue.hint_tail(me);
         queue.lend(me, Class::Senders);
-        Ok(true)
+        Ok(Some(Claim::new(claim.index(), claim.word, self.0)))
+    }
+}
+
+impl Take for Borrow {
+    type Taken = Claim;
+
+    #[inline(always)]
+    fn take(&mut self, _: &Inner, me: &Participant, first: First<'_>) -> Option<Claim> {
+        first.claim(me)
     }
 }
 
 /// Takes a message to be read in place.
-pub(super) struct Borrow {
-    pub claim: Claim,
-}
+pub(super) struct Borrow;
 
 impl Attempt for Borrow {
     const CLASS: Class = Class::Receivers;
+    type Served = Claim;
 
     #[inline(always)]
-    fn make(&mut self, queue: &Inner, me: &Participant) -> sys::Result<bool> {
-        let claim = match queue.claim_to_read(me) {
-            Ring::Claimed(claim) => Some(claim),
-            Ring::Blocked => None,
-            Ring::Sorted => queue.take_sorted(me)?,
+    fn make(&mut self, queue: &Inner, me: &Participant, deadline: &Deadline) -> sys::Result<Option<Claim>> {
+        let claim = match queue.serve_first(me, self) {
+            Ring::Served(claim) => claim,
+            Ring::Blocked => return Ok(None),
+            Ring::Sorted => {
+                me.until.set(*deadline);
+                match queue.take_sorted(me)? {
+                    Some(claim) => claim,
+                    None => return Ok(None),
+                }
+            }
         };
-        let Some(claim) = claim else { return Ok(false) };
-        self.claim = claim;
         queue.lend(me, Class::Receivers);
-        Ok(true)
+        Ok(Some(claim))
     }
 }
 
 impl Inner {
     /// Tries until it succeeds, as long as the deadline allows.
     #[inline(always)]
-    pub(super) fn serve<A: Attempt>(&self, attempt: &mut A, deadline: &Deadline) -> sys::Result<()> {
-        self.working(|queue, me| {
-            me.until.set(*deadline);
-            match attempt.make(queue, me) {
-                Ok(true) => Ok(()),
-                Ok(false) | Err(Errno::AGAIN) => queue.wait(me, attempt, deadline),
+    pub(super) fn serve<A: Attempt>(&self, attempt: &mut A, deadline: &Deadline) -> sys::Result<A::Served> {
+        self.working(
+            #[inline(always)]
+            |queue, me| match attempt.make(queue, me, deadline) {
+                Ok(Some(served)) => Ok(served),
+                Ok(None) | Err(Errno::AGAIN) => queue.wait(me, attempt, deadline),
                 Err(errno) => Err(errno),
-            }
-        })
+            },
+        )
     }
 
+    #[cold]
     #[inline(never)]
-    fn wait<A: Attempt>(&self, me: &Participant, attempt: &mut A, deadline: &Deadline) -> sys::Result<()> {
+    fn wait<A: Attempt>(&self, me: &Participant, attempt: &mut A, deadline: &Deadline) -> sys::Result<A::Served> {
+        me.until.set(*deadline);
         if deadline.is_now() || self.nonblocking.load(Relaxed) {
             // What others hold, alive or dead, is not in the way of who may not wait.
             let mut outcome = Err(Errno::AGAIN);
@@ -157,15 +200,15 @@ impl Inner {
                 }
                 // What was freed may be what another sleeps for.
                 self.pass_on(me);
-                if attempt.make(self, me)? {
-                    outcome = Ok(());
+                if let Some(served) = attempt.make(self, me, deadline)? {
+                    outcome = Ok(served);
                     break;
                 }
             }
             return outcome;
         }
-        if self.spin(me, attempt, deadline)? {
-            return Ok(());
+        if let Some(served) = self.spin(me, attempt, deadline)? {
+            return Ok(served);
         }
         let _waiting = self.waits.begin();
         let outcome = self.sleep(me, attempt, deadline);
@@ -181,7 +224,12 @@ impl Inner {
     }
 
     /// Tries again for about as long as a sleep would cost, less if that has not paid of late.
-    fn spin<A: Attempt>(&self, me: &Participant, attempt: &mut A, deadline: &Deadline) -> sys::Result<bool> {
+    fn spin<A: Attempt>(
+        &self,
+        me: &Participant,
+        attempt: &mut A,
+        deadline: &Deadline,
+    ) -> sys::Result<Option<A::Served>> {
         let budget = &me.cursors.spin[A::CLASS as usize];
         let spins = if budget.get() == 0 { self.spins } else { budget.get() };
         let (mut left, mut pause, mut tries) = (spins, 1, 0);
@@ -190,12 +238,12 @@ impl Inner {
                 spin_loop();
             }
             left = left.saturating_sub(pause);
-            match attempt.make(self, me) {
-                Ok(true) => {
+            match attempt.make(self, me, deadline) {
+                Ok(None) => {}
+                Ok(served) => {
                     budget.set(self.spins);
-                    return Ok(true);
+                    return Ok(served);
                 }
-                Ok(false) => {}
                 Err(Errno::AGAIN) => break,
                 Err(errno) => return Err(errno),
             }
@@ -206,22 +254,23 @@ impl Inner {
             }
         }
         budget.set((spins / 2).max(SPINS_MIN).min(self.spins));
-        Ok(false)
+        Ok(None)
     }
 
-    fn sleep<A: Attempt>(&self, me: &Participant, attempt: &mut A, deadline: &Deadline) -> sys::Result<()> {
+    fn sleep<A: Attempt>(&self, me: &Participant, attempt: &mut A, deadline: &Deadline) -> sys::Result<A::Served> {
         let class = A::CLASS;
         let mut owners = Vec::new();
         let mut vain = 0;
         loop {
             let value = self.region.prepare(me, class.bit(), 0);
-            let tried = attempt.make(self, me);
-            if tried == Ok(true) {
-                return Ok(());
-            }
+            let tried = match attempt.make(self, me, deadline) {
+                Ok(Some(served)) => return Ok(served),
+                Ok(None) => Ok(()),
+                Err(errno) => Err(errno),
+            };
             owners.clear();
             let mut until = *deadline;
-            match tried.and_then(|_| self.unblock(me, class, &mut owners, vain > VAIN_LONG)) {
+            match tried.and_then(|()| self.unblock(me, class, &mut owners, vain > VAIN_LONG)) {
                 Ok(true) if vain < VAIN_MAX => {
                     vain += 1;
                     continue;
@@ -241,8 +290,8 @@ impl Inner {
                 return Err(Errno::SPOILED);
             }
             let slept = self.region.sleep(value, class.bit(), &owners, None, until);
-            match attempt.make(self, me) {
-                Ok(true) => return Ok(()),
+            match attempt.make(self, me, deadline) {
+                Ok(Some(served)) => return Ok(served),
                 Err(Errno::INTERRUPTED) => return Err(Errno::INTERRUPTED),
                 _ => {}
             }
@@ -250,8 +299,9 @@ impl Inner {
                 Ok(()) => {}
                 Err(Errno::TIMED_OUT) if !deadline.has_passed() => {}
                 Err(Errno::TIMED_OUT) => {
-                    let again = self.unblock(me, class, &mut owners, true)? && attempt.make(self, me)?;
-                    return if again { Ok(()) } else { Err(Errno::TIMED_OUT) };
+                    let again = self.unblock(me, class, &mut owners, true)?;
+                    let served = if again { attempt.make(self, me, deadline)? } else { None };
+                    return served.ok_or(Errno::TIMED_OUT);
                 }
                 Err(errno) => return Err(errno),
             }

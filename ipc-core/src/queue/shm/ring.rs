@@ -16,15 +16,41 @@ use crate::region::owner::{Cursor, Participant};
 use crate::region::wait::Class;
 use crate::sys::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 use crate::sys::fail::fail_point;
+use crate::sys::map::Part;
 use std::cmp::Ordering::{Equal, Greater, Less};
 
 /// What came of an attempt.
-pub(super) enum Ring {
-    Claimed(Claim),
+pub(super) enum Ring<T> {
+    Served(T),
     /// Full, or empty.
     Blocked,
     /// It is a ring no more.
     Sorted,
+}
+
+/// The first full cell, and its word as it was found.
+#[derive(Clone, Copy)]
+pub(super) struct First<'a> {
+    pub index: usize,
+    pub cell: Part<'a>,
+    pub word: Word,
+}
+
+/// How a receiver takes the first message. `None`: another one has taken it.
+pub(super) trait Take {
+    type Taken;
+    fn take(&mut self, queue: &Inner, me: &Participant, first: First<'_>) -> Option<Self::Taken>;
+}
+
+impl First<'_> {
+    /// Takes it, to read it. `None`: another one has taken it.
+    #[inline(always)]
+    pub fn claim(self, me: &Participant) -> Option<Claim> {
+        let mine = self.word.become_(State::Reading, me.tag);
+        let taken = self.cell.u64(0).compare_exchange(self.word.0, mine.0, SeqCst, Relaxed);
+        fail_point!("ring: claimed to read");
+        taken.is_ok().then_some(Claim::new(self.index, mine, self.word.owner()))
+    }
 }
 
 /// What looking after the dead came to.
@@ -111,14 +137,15 @@ impl Inner {
 
     /// Takes a cell to write to.
     #[inline(always)]
-    pub(super) fn claim_to_write(&self, me: &Participant) -> Ring {
+    pub(super) fn claim_to_write(&self, me: &Participant) -> Ring<(Claim, Part<'_>)> {
         let (cursor, slots) = (&me.cursors.send, self.shape.slots);
         let tail = self.region.u64(TAIL_AT).load(Relaxed);
         if tail > cursor.ticket.get() {
             cursor.jump(tail, slots);
         }
         for _ in 0..=(LAPS + 1) * slots {
-            let word = self.word(cursor.index.get());
+            let cell = self.cell(cursor.index.get());
+            let word = cell.u64(0);
             let found = Word(word.load(Acquire));
             if found.is_sorted() {
                 return Ring::Sorted;
@@ -128,9 +155,9 @@ impl Inner {
                     let mine = found.become_(State::Writing, me.tag);
                     if word.compare_exchange(found.0, mine.0, SeqCst, Relaxed).is_ok() {
                         fail_point!("ring: claimed to write");
-                        let claim = Claim { index: cursor.index.get(), word: mine, priority: 0 };
+                        let claim = Claim::new(cursor.index.get(), mine, 0);
                         cursor.advance(slots);
-                        return Ring::Claimed(claim);
+                        return Ring::Served((claim, cell));
                     }
                 }
                 (Equal, _) => cursor.advance(slots),
@@ -145,35 +172,31 @@ impl Inner {
         Ring::Blocked
     }
 
-    /// Takes the first full cell.
+    /// Has the first full cell taken.
     #[inline(always)]
-    pub(super) fn claim_to_read(&self, me: &Participant) -> Ring {
+    pub(super) fn serve_first<T: Take>(&self, me: &Participant, taker: &mut T) -> Ring<T::Taken> {
+        if self.is_sorted() {
+            return Ring::Sorted;
+        }
         self.follow(me);
         let (cursor, slots) = (&me.cursors.receive, self.shape.slots);
         for _ in 0..TRIES {
-            let found = Word(self.word(cursor.index.get()).load(Acquire));
+            let cell = self.cell(cursor.index.get());
+            let found = Word(cell.u64(0).load(Acquire));
             // The usual case: the next one is there.
             if found.state() == State::Full && !found.is_sorted() && cursor.compare(found) == Equal {
-                if let Some(claim) = self.read_at(me, cursor, found) {
+                if let Some(served) = taker.take(self, me, First { index: cursor.index.get(), cell, word: found }) {
                     cursor.advance(slots);
-                    return Ring::Claimed(claim);
+                    return Ring::Served(served);
                 }
                 continue;
             }
-            match self.walk_to_read(me) {
+            match self.walk_to_first(me, taker) {
                 Some(outcome) => return outcome,
                 None => self.follow(me),
             }
         }
         Ring::Blocked
-    }
-
-    fn read_at(&self, me: &Participant, cursor: &Cursor, found: Word) -> Option<Claim> {
-        let mine = found.become_(State::Reading, me.tag);
-        let index = cursor.index.get();
-        let taken = self.word(index).compare_exchange(found.0, mine.0, SeqCst, Relaxed);
-        fail_point!("ring: claimed to read");
-        taken.is_ok().then_some(Claim { index, word: mine, priority: found.owner() })
     }
 
     /// Brings this thread's cursor up to date: messages that came back are behind it.
@@ -194,12 +217,13 @@ impl Inner {
     /// What it takes was the oldest at one instant: when it had been seen full, everything before it was
     /// looked at a second time, and was not published yet or already being read.
     #[cold]
-    fn walk_to_read(&self, me: &Participant) -> Option<Ring> {
+    fn walk_to_first<T: Take>(&self, me: &Participant, taker: &mut T) -> Option<Ring<T::Taken>> {
         let (own, slots) = (&me.cursors.receive, self.shape.slots);
         let at = own.copy();
         let mut passed_a_writer = false;
         for _ in 0..=(LAPS + 1) * slots {
-            let found = Word(self.word(at.index.get()).load(Acquire));
+            let cell = self.cell(at.index.get());
+            let found = Word(cell.u64(0).load(Acquire));
             if found.is_sorted() {
                 return Some(Ring::Sorted);
             }
@@ -208,12 +232,12 @@ impl Inner {
                     if passed_a_writer && self.was_published(own, &at) {
                         return None;
                     }
-                    let claim = self.read_at(me, &at, found)?;
+                    let served = taker.take(self, me, First { index: at.index.get(), cell, word: found })?;
                     if !passed_a_writer {
                         at.advance(slots);
                         own.set(&at);
                     }
-                    return Some(Ring::Claimed(claim));
+                    return Some(Ring::Served(served));
                 }
                 (Equal, State::Free) => {
                     let wait = !(passed_a_writer && self.was_published(own, &at));
@@ -272,7 +296,7 @@ impl Inner {
     #[inline(always)]
     pub(super) fn hint_head(&self, me: &Participant, consumed: Claim) {
         let (floor, slots) = (&me.cursors.floor, self.shape.slots);
-        if floor.index.get() == consumed.index && floor.compare(consumed.word) == Equal {
+        if floor.index.get() == consumed.index() && floor.compare(consumed.word) == Equal {
             floor.advance(slots);
         }
         if me.cursors.receive.ticket.get() % HINT_EVERY != 0 {
@@ -370,7 +394,7 @@ impl Inner {
 
     /// Notes that a message comes long after others of its time: it is behind their cursors.
     pub(super) fn came_late(&self, claim: Claim) {
-        let ticket = claim.word.turn().wrapping_mul(self.shape.slots as u64).wrapping_add(claim.index as u64);
+        let ticket = claim.word.turn().wrapping_mul(self.shape.slots as u64).wrapping_add(claim.index() as u64);
         if self.region.u64(TAIL_AT).load(Relaxed).saturating_sub(ticket) >= AHEAD as u64 {
             self.region.u32(EPOCH_AT).fetch_add(1, SeqCst);
         }

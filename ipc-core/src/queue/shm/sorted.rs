@@ -11,7 +11,7 @@
 
 use super::attempt::Receive;
 use super::word::{State, TURN_BITS, Word, compare};
-use super::{Claim, FREE_AT, FULL_AT, HEAD_AT, Inner, LOCK_AT, MODE_AT, NEXT_AT, SORTED_MODE};
+use super::{Claim, DATA_AT, FREE_AT, FULL_AT, HEAD_AT, Inner, LOCK_AT, MODE_AT, NEXT_AT, SORTED_MODE};
 use crate::error::Errno;
 use crate::region::lock::Found;
 use crate::region::owner::Participant;
@@ -19,6 +19,7 @@ use crate::region::wait::Class;
 use crate::sys;
 use crate::sys::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 use crate::sys::fail::fail_point;
+use crate::sys::map::Part;
 use std::cell::Cell;
 use std::cmp::Ordering::{Greater, Less};
 
@@ -77,59 +78,61 @@ impl Inner {
         Ok(index)
     }
 
-    /// False: full.
+    /// `None`: full.
     #[inline(never)]
-    pub(super) fn send_sorted(&self, me: &Participant, data: &[u8], priority: u32) -> sys::Result<bool> {
+    pub(super) fn send_sorted(&self, me: &Participant, data: &[u8], priority: u32) -> sys::Result<Option<()>> {
         if self.knows_none(FREE_AT) {
-            return Ok(false);
+            return Ok(None);
         }
         if data.len() > FEW {
-            let Some(claim) = self.claim_sorted(me)? else { return Ok(false) };
-            self.fill(claim.index, data)?;
-            return self.publish(me, claim, data.len(), priority).map(|()| true);
+            let Some(claim) = self.claim_sorted(me)? else { return Ok(None) };
+            let cell = self.cell(claim.index());
+            cell.write(DATA_AT, data)?;
+            return self.publish(me, claim, cell, data.len(), priority).map(Some);
         }
         let mut index = self.index(me)?;
-        let Some(position) = index.take_free() else { return Ok(false) };
+        let Some(position) = index.take_free() else { return Ok(None) };
         let cell = index.cell(position)?;
-        self.fill(cell, data)?;
-        self.describe(cell, data.len(), priority);
-        let found = Word(self.word(cell).load(Relaxed));
+        let bytes = self.cell(cell);
+        bytes.write(DATA_AT, data)?;
+        Inner::describe(bytes, data.len(), priority);
+        let found = Word(bytes.u64(0).load(Relaxed));
         index.publish(cell, position, found, priority)?;
         drop(index);
         fail_point!("sorted: sent");
         self.published(me, cell);
-        Ok(true)
+        Ok(Some(()))
     }
 
-    /// False: empty.
+    /// Its priority. `None`: empty.
     #[inline(never)]
-    pub(super) fn receive_sorted<R>(&self, me: &Participant, receive: &mut Receive<R>) -> sys::Result<bool>
+    pub(super) fn receive_sorted<R>(&self, me: &Participant, receive: &mut Receive<R>) -> sys::Result<Option<u32>>
     where
-        R: FnMut(&Inner, usize) -> sys::Result<()>,
+        R: FnMut(&Inner, Part<'_>) -> sys::Result<()>,
     {
         if self.knows_none(FULL_AT) {
-            return Ok(false);
+            return Ok(None);
         }
         if self.shape.message_size > FEW {
-            let Some(claim) = self.take_sorted(me)? else { return Ok(false) };
-            let read = (receive.read)(self, claim.index);
-            self.consume(me, claim)?;
-            receive.priority = claim.priority;
-            return read.map(|()| true);
+            let Some(claim) = self.take_sorted(me)? else { return Ok(None) };
+            let cell = self.cell(claim.index());
+            let read = (receive.0)(self, cell);
+            self.consume(me, claim, cell)?;
+            return read.map(|()| Some(claim.priority()));
         }
         let mut index = self.index(me)?;
         index.mend_one()?;
-        let Some((cell, position)) = index.take_first()? else { return Ok(false) };
-        let found = Word(self.word(cell).load(Relaxed));
-        let read = (receive.read)(self, cell);
-        self.word(cell).store(found.freed().0, SeqCst);
+        let Some((cell, position)) = index.take_first()? else { return Ok(None) };
+        let bytes = self.cell(cell);
+        let found = Word(bytes.u64(0).load(Relaxed));
+        let read = (receive.0)(self, bytes);
+        bytes.u64(0).store(found.freed().0, SeqCst);
         fail_point!("sorted: consumed");
         index.give_free(position)?;
         drop(index);
         fail_point!("sorted: received");
         self.region.wake(Class::Senders);
-        receive.priority = found.owner();
-        read.map(|()| true)
+        read.map(|()| Some(found.owner()))
     }
 
     /// Takes a cell to write to. `None`: full.
@@ -143,7 +146,7 @@ impl Inner {
         let mine = Word(self.word(cell).load(Relaxed)).become_(State::Writing, me.tag);
         self.word(cell).store(mine.0, SeqCst);
         fail_point!("sorted: claimed to write");
-        Ok(Some(Claim { index: cell, word: mine, priority: 0 }))
+        Ok(Some(Claim::new(cell, mine, 0)))
     }
 
     /// Takes the first message, to read it. `None`: empty.
@@ -158,7 +161,7 @@ impl Inner {
         let mine = found.become_(State::Reading, me.tag);
         self.word(cell).store(mine.0, SeqCst);
         fail_point!("sorted: claimed to read");
-        Ok(Some(Claim { index: cell, word: mine, priority: found.owner() }))
+        Ok(Some(Claim::new(cell, mine, found.owner())))
     }
 
     /// Whether, without the lock, one of the index's parts seems to be empty.
@@ -171,16 +174,16 @@ impl Inner {
     /// Ends a hold of this thread's: as `state`, with `priority` if that is full.
     pub(super) fn end_sorted(&self, me: &Participant, claim: Claim, to: State, priority: u32) -> sys::Result<()> {
         let mut index = self.index_for_ever(me)?;
-        let found = Word(self.word(claim.index).load(SeqCst));
+        let found = Word(self.word(claim.index()).load(SeqCst));
         if !found.is_same_hold(claim.word) {
             return Err(Errno::OWNER_DIED);
         }
-        let position = index.find(claim.index)?;
+        let position = index.find(claim.index())?;
         match to {
-            State::Full if found.state() == State::Writing => index.publish(claim.index, position, found, priority),
-            State::Full => index.put_back(claim.index, position, found, priority),
+            State::Full if found.state() == State::Writing => index.publish(claim.index(), position, found, priority),
+            State::Full => index.put_back(claim.index(), position, found, priority),
             _ => {
-                self.word(claim.index).store(found.freed().0, SeqCst);
+                self.word(claim.index()).store(found.freed().0, SeqCst);
                 fail_point!("sorted: hold freed");
                 index.give_free(position)
             }
