@@ -220,9 +220,7 @@ impl Command {
     /// # Ok::<(), unipc::Error>(())
     /// ```
     pub fn new(program: impl AsRef<OsStr>) -> Command {
-        let mut command = Command::from_arguments([&program]);
-        command.program = program.as_ref().to_owned();
-        command
+        Command::from_arguments([program])
     }
 
     /// Runs `/bin/sh -c line`. What stands in the line is a program of its own: never build one from what

@@ -36,6 +36,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("fifo.rs", &["deadline", "error", "sys", "options", "name", "pipe"]),
     ("queue.rs", &["deadline", "error", "engine", "options", "name"]),
     ("memory.rs", &["error", "sys", "options", "name"]),
+    ("process", &["deadline", "error", "sys", "pipe"]),
+    ("popen.rs", &["deadline", "error", "pipe", "process"]),
+    ("pipeline.rs", &["deadline", "error", "sys", "pipe", "process"]),
     ("semaphore.rs", &["deadline", "error", "sys", "engine", "options", "name", "memory"]),
     (
         "lib.rs",
@@ -52,6 +55,9 @@ const ARROWS: &[(&str, &[&str])] = &[
             "queue",
             "memory",
             "semaphore",
+            "process",
+            "popen",
+            "pipeline",
         ],
     ),
 ];
@@ -124,8 +130,24 @@ fn raw_pointers_are_touched_in_sys_alone() {
 fn every_public_item_has_an_example() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut items = 0;
-    for file in ["error", "engine", "options", "deadline", "pipe", "fifo", "queue", "queue/loan", "memory", "semaphore"]
-    {
+    for file in [
+        "error",
+        "engine",
+        "options",
+        "deadline",
+        "pipe",
+        "fifo",
+        "queue",
+        "queue/loan",
+        "memory",
+        "semaphore",
+        "process",
+        "process/child",
+        "process/communicate",
+        "process/status",
+        "popen",
+        "pipeline",
+    ] {
         let text = std::fs::read_to_string(root.join(file).with_extension("rs")).unwrap();
         let mut example = false;
         for line in text.lines().map(str::trim_start) {

@@ -44,24 +44,29 @@ pub struct Child {
     pub(super) program: Object,
     /// Taken by the drop alone.
     pidfd: Option<OwnedFd>,
-    /// How it ended, once that is known; `None` in it: nobody will ever know.
-    outcome: OnceLock<Option<Status>>,
+    outcome: OnceLock<Outcome>,
     pub(super) conversation: Conversation,
+}
+
+/// What is known of a child that has ended.
+#[derive(Clone, Copy)]
+enum Outcome {
+    Ended(Status),
+    /// Nobody will ever know how.
+    Lost,
 }
 
 impl Child {
     /// Of a child that was just started; without a pidfd it is gone already.
     pub(super) fn new(number: i32, pidfd: Option<OwnedFd>, leads: bool, program: Object) -> sys::Result<Child> {
         let outcome = OnceLock::new();
-        let pidfd = match pidfd {
-            Some(pidfd) => pidfd,
-            None => {
-                let _ = outcome.set(None);
-                child::gone()?
-            }
+        let pidfd = if let Some(pidfd) = pidfd {
+            pidfd
+        } else {
+            let _ = outcome.set(Outcome::Lost);
+            child::gone()?
         };
-        let (stdin, stdout, stderr) = (None, None, None);
-        let conversation = Conversation::default();
+        let (stdin, stdout, stderr, conversation) = (None, None, None, Conversation::default());
         Ok(Child { stdin, stdout, stderr, number, leads, program, pidfd: Some(pidfd), outcome, conversation })
     }
 
@@ -81,7 +86,7 @@ impl Child {
     }
 
     /// What is known without waiting, or after waiting until it is known.
-    fn look(&self, block: bool) -> sys::Result<Option<Option<Status>>> {
+    fn look(&self, block: bool) -> sys::Result<Option<Outcome>> {
         if let Some(known) = self.outcome.get() {
             return Ok(Some(*known));
         }
@@ -89,21 +94,22 @@ impl Child {
             Ok(None) => Ok(None),
             Ok(Some(raw)) => {
                 // In this order: whoever finds it reaped finds the status here.
-                let status = *self.outcome.get_or_init(|| Some(Status::from_raw(raw)));
+                let outcome = *self.outcome.get_or_init(|| Outcome::Ended(Status::from_raw(raw)));
                 child::reap(self.as_fd());
-                Ok(Some(status))
+                Ok(Some(outcome))
             }
-            Err(Errno(libc::ECHILD)) => Ok(Some(*self.outcome.get_or_init(|| None))),
+            Err(Errno(libc::ECHILD)) => Ok(Some(*self.outcome.get_or_init(|| Outcome::Lost))),
             Err(errno) => Err(errno),
         }
     }
 
-    fn known(&self, outcome: Option<Status>) -> Result<Status> {
-        outcome.ok_or_else(|| {
-            self.failed(Errno(libc::ECHILD)).because(
+    fn known(&self, outcome: Outcome) -> Result<Status> {
+        match outcome {
+            Outcome::Ended(status) => Ok(status),
+            Outcome::Lost => Err(self.failed(Errno(libc::ECHILD)).because(
                 "its status is lost: this process ignores SIGCHLD, or waited for it by other means, or is not its parent",
-            )
-        })
+            )),
+        }
     }
 
     /// Waits until it has ended, and reaps it. The status stays known: waiting again gives it again.
@@ -164,14 +170,14 @@ impl Child {
         self.known(outcome)
     }
 
-    fn wait_until(&self, deadline: Deadline) -> sys::Result<Option<Status>> {
+    fn wait_until(&self, deadline: Deadline) -> sys::Result<Outcome> {
         if !deadline.is_never() {
             if let Some(outcome) = self.look(false)? {
                 return Ok(outcome);
             }
             deadline.wait_for(self.as_fd(), fd::READABLE)?;
         }
-        Ok(self.look(true)?.flatten())
+        Ok(self.look(true)?.unwrap_or(Outcome::Lost))
     }
 
     /// Sends it a signal; 0 only asks whether it could be sent. It never reaches another process. A child that
@@ -327,8 +333,8 @@ impl fmt::Debug for Child {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, process {}", self.program.as_str(), self.number)?;
         match self.outcome.get() {
-            Some(Some(status)) => write!(f, ", {status}"),
-            Some(None) => f.write_str(", its status lost"),
+            Some(Outcome::Ended(status)) => write!(f, ", {status}"),
+            Some(Outcome::Lost) => f.write_str(", its status lost"),
             None => Ok(()),
         }
     }

@@ -100,7 +100,7 @@ impl Conversation {
     /// Writes `input` to `to` and closes it, reads all of `from` to their ends and closes them, whatever
     /// comes first. A reader that leaves early is no error: the rest of the input is for nobody. The errors
     /// are those of [`Child::communicate`], and are about `object`.
-    pub fn go_on(
+    pub(crate) fn go_on(
         &mut self,
         object: &Object,
         to: &mut Option<PipeWriter>,
@@ -160,7 +160,7 @@ impl Conversation {
     }
 
     /// What came out of each output since the last time; none before the first conversation.
-    pub fn take(&mut self) -> Vec<Vec<u8>> {
+    pub(crate) fn take(&mut self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.collected)
     }
 

@@ -98,6 +98,9 @@ fn keep(bell: &OwnedFd) {
                 }
             }
         }
+        if abandoned.is_empty() && tied.is_empty() {
+            continue;
+        }
         let everybody = || abandoned.iter().chain(&tied);
         let mut watched: Vec<_> =
             std::iter::once(bell).chain(everybody()).map(|fd| fd::watch(fd.as_fd(), fd::READABLE)).collect();

@@ -57,7 +57,10 @@ impl Status {
     /// # Ok::<(), unipc::Error>(())
     /// ```
     pub const fn code(self) -> Option<i32> {
-        if self.0 & 0x7f == 0 { Some(self.0 >> 8 & 0xff) } else { None }
+        match self.signal() {
+            None => Some(self.0 >> 8 & 0xff),
+            Some(_) => None,
+        }
     }
 
     /// The number of the signal that ended it; `None` if it exited.
@@ -69,7 +72,10 @@ impl Status {
     /// # Ok::<(), unipc::Error>(())
     /// ```
     pub const fn signal(self) -> Option<i32> {
-        if self.0 & 0x7f == 0 { None } else { Some(self.0 & 0x7f) }
+        match self.0 & 0x7f {
+            0 => None,
+            signal => Some(signal),
+        }
     }
 
     /// Whether the signal that ended it left a core dump.
@@ -87,10 +93,9 @@ impl Status {
     /// assert_eq!(unipc::Status::from_raw(15).shell_code(), 143);
     /// ```
     pub const fn shell_code(self) -> i32 {
-        match (self.code(), self.signal()) {
-            (Some(code), _) => code,
-            (None, Some(signal)) => 128 + signal,
-            (None, None) => 255,
+        match self.signal() {
+            None => self.0 >> 8 & 0xff,
+            Some(signal) => 128 + signal,
         }
     }
 }

@@ -6,11 +6,15 @@
 
 use super::{Result, check, syscall};
 use crate::error::Errno;
+use std::convert::Infallible;
 use std::ffi::{CStr, CString, OsStr, OsString, c_char, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStringExt;
 use std::ptr;
+
+/// A descriptor of this process, and its number in the child.
+pub type Move = (RawFd, RawFd);
 
 /// Everything about a child, ready to be used without another allocation.
 #[derive(Debug)]
@@ -22,8 +26,8 @@ pub struct Plan {
     /// `KEY=value`; this process's own if there is none.
     pub environment: Option<Vec<CString>>,
     pub directory: Option<CString>,
-    /// Which descriptor of this process becomes which number of the child; each number once.
-    pub descriptors: Vec<(RawFd, RawFd)>,
+    /// Each number once.
+    pub descriptors: Vec<Move>,
     /// The child's 2 is a copy of its 1.
     pub merge: bool,
     /// The process group to be in; 0 is a new one of its own.
@@ -49,7 +53,7 @@ pub fn spawn(plan: &Plan) -> Result<i32> {
 
 /// The moves in an order, and from such sources, that none overwrites the source of a later one; and the
 /// copies that this took.
-fn apart(plan: &Plan) -> Result<(Vec<(RawFd, RawFd)>, Vec<OwnedFd>)> {
+fn apart(plan: &Plan) -> Result<(Vec<Move>, Vec<OwnedFd>)> {
     let mut moves = plan.descriptors.clone();
     let mut lifted = Vec::new();
     let is_target = |number| plan.merge && number == 2 || plan.descriptors.iter().any(|&(_, target)| target == number);
@@ -80,7 +84,7 @@ fn apart(plan: &Plan) -> Result<(Vec<(RawFd, RawFd)>, Vec<OwnedFd>)> {
 
 /// Ranges of numbers from 3 on that the child is not to have, but for the last, which is open: their first
 /// and their end.
-fn gaps(moves: &[(RawFd, RawFd)]) -> Vec<(RawFd, RawFd)> {
+fn gaps(moves: &[Move]) -> Vec<(RawFd, RawFd)> {
     let mut kept: Vec<RawFd> = moves.iter().map(|&(_, target)| target).filter(|&target| target > 2).collect();
     kept.sort_unstable();
     let starts = std::iter::once(3).chain(kept.iter().map(|&number| number.saturating_add(1)));
@@ -88,7 +92,7 @@ fn gaps(moves: &[(RawFd, RawFd)]) -> Vec<(RawFd, RawFd)> {
 }
 
 /// The first number behind all that the child is to have.
-fn behind(moves: &[(RawFd, RawFd)]) -> RawFd {
+fn behind(moves: &[Move]) -> RawFd {
     moves.iter().map(|&(_, target)| target.saturating_add(1)).max().unwrap_or(0).max(3)
 }
 
@@ -144,7 +148,7 @@ fn done(value: c_int) -> Result<()> {
 struct Actions(libc::posix_spawn_file_actions_t);
 
 impl Actions {
-    fn new(plan: &Plan, moves: &[(RawFd, RawFd)], gaps: &[(RawFd, RawFd)]) -> Result<Actions> {
+    fn new(plan: &Plan, moves: &[Move], gaps: &[(RawFd, RawFd)]) -> Result<Actions> {
         let mut actions = MaybeUninit::uninit();
         // SAFETY: init makes it valid; the strings are copied.
         unsafe {
@@ -178,12 +182,13 @@ impl Attributes {
     /// Every signal at its default and none blocked, whatever this process does with them.
     fn new(group: Option<i32>) -> Result<Attributes> {
         let mut attributes = MaybeUninit::uninit();
-        let mut signals = MaybeUninit::uninit();
-        // SAFETY: init makes the attributes valid, sigfillset and sigemptyset the set.
+        let mut signals = MaybeUninit::<libc::sigset_t>::uninit();
+        // SAFETY: init makes the attributes valid; the set is all bits, or by sigemptyset none.
         unsafe {
             done(libc::posix_spawnattr_init(attributes.as_mut_ptr()))?;
             let mut attributes = Attributes(attributes.assume_init());
-            libc::sigfillset(signals.as_mut_ptr());
+            // Not by sigfillset, which leaves out two that glibc would then have the child ignore.
+            signals.as_mut_ptr().write_bytes(0xff, 1);
             done(libc::posix_spawnattr_setsigdefault(&raw mut attributes.0, signals.as_ptr()))?;
             libc::sigemptyset(signals.as_mut_ptr());
             done(libc::posix_spawnattr_setsigmask(&raw mut attributes.0, signals.as_ptr()))?;
@@ -205,7 +210,7 @@ impl Drop for Attributes {
     }
 }
 
-fn by_posix_spawn(plan: &Plan, moves: &[(RawFd, RawFd)], gaps: &[(RawFd, RawFd)]) -> Result<i32> {
+fn by_posix_spawn(plan: &Plan, moves: &[Move], gaps: &[(RawFd, RawFd)]) -> Result<i32> {
     let actions = Actions::new(plan, moves, gaps)?;
     let attributes = Attributes::new(plan.group)?;
     let arguments = pointers(&plan.arguments);
@@ -229,7 +234,7 @@ fn by_posix_spawn(plan: &Plan, moves: &[(RawFd, RawFd)], gaps: &[(RawFd, RawFd)]
 /// What the child works on, in the parent's memory.
 struct Order<'a> {
     plan: &'a Plan,
-    moves: &'a [(RawFd, RawFd)],
+    moves: &'a [Move],
     gaps: &'a [(RawFd, RawFd)],
     candidates: &'a [CString],
     arguments: *const *const c_char,
@@ -244,7 +249,7 @@ const STACK: usize = 64 * 1024;
 /// Bytes of the kernel's own signal set.
 const KERNEL_SET: usize = 8;
 
-fn by_clone(plan: &Plan, moves: &[(RawFd, RawFd)], gaps: &[(RawFd, RawFd)]) -> Result<i32> {
+fn by_clone(plan: &Plan, moves: &[Move], gaps: &[(RawFd, RawFd)]) -> Result<i32> {
     let candidates = candidates(&plan.program, plan.path.as_deref());
     let arguments = pointers(&plan.arguments);
     let own = plan.environment.as_deref().map(pointers);
@@ -304,11 +309,8 @@ extern "C" fn run(order: *mut c_void) -> c_int {
     // SAFETY: the parent sleeps, so the order is this thread's alone.
     let order = unsafe { &mut *order.cast::<Order>() };
     // SAFETY: this is a child as `execute` asks for.
-    let errno = unsafe { execute(order) };
-    order.errno = match errno {
-        Err(Errno(errno)) => errno,
-        Ok(()) => libc::ENOENT,
-    };
+    let Err(errno) = unsafe { execute(order) };
+    order.errno = errno.0;
     127
 }
 
@@ -316,7 +318,7 @@ extern "C" fn run(order: *mut c_void) -> c_int {
 ///
 /// # Safety
 /// For a child of clone(2) alone, with all signals blocked.
-unsafe fn execute(order: &Order) -> Result<()> {
+unsafe fn execute(order: &Order) -> Result<Infallible> {
     let plan = order.plan;
     // SAFETY: each call is given integers, NUL-terminated strings, or zeroes in the size of the kernel's
     // sigaction, which stand for the default.
@@ -352,15 +354,18 @@ unsafe fn execute(order: &Order) -> Result<()> {
         }
         let none = 0u64;
         syscall!(SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const none, 0, KERNEL_SET)?;
-        let mut refused = Ok(());
+        let (mut refused, mut last) = (false, Errno::NOT_FOUND);
         for candidate in order.candidates {
             match syscall!(SYS_execve, candidate.as_ptr(), order.arguments, order.environment) {
-                Err(Errno(libc::EACCES)) => refused = Err(Errno(libc::EACCES)),
-                Err(Errno(libc::ENOENT | libc::ENOTDIR | libc::ESTALE | libc::ENODEV | libc::ETIMEDOUT)) => {}
-                other => return other.map(drop),
+                Err(Errno(libc::EACCES)) => refused = true,
+                Err(errno @ Errno(libc::ENOENT | libc::ENOTDIR | libc::ESTALE | libc::ENODEV | libc::ETIMEDOUT)) => {
+                    last = errno;
+                }
+                Err(errno) => return Err(errno),
+                Ok(_) => {} // it does not come back
             }
         }
-        refused
+        Err(if refused { Errno(libc::EACCES) } else { last })
     }
 }
 
