@@ -540,7 +540,7 @@ impl Running {
     /// use std::time::Duration;
     /// use unipc::{Pipeline, Redirect};
     /// let mut slow = Pipeline::new();
-    /// let mut running = slow.stage(["sh", "-c", "echo first; sleep 1000"]).stdout(Redirect::Pipe).spawn()?;
+    /// let mut running = slow.stage(["sh", "-c", "echo first; exec sleep 1000"]).stdout(Redirect::Pipe).spawn()?;
     /// let mut heard = Vec::new();
     /// while heard.is_empty() {
     ///     assert!(running.communicate(b"", Duration::from_millis(20)).unwrap_err().timed_out());
