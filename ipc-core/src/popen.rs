@@ -1,4 +1,4 @@
-//! A program as a stream, as popen(3) has it: what it writes is read here, what is written here it reads, or
+//! Popen: a program as a stream, as popen(3) has it: what it writes is read here, what is written here it reads, or
 //! both; closing the stream waits for the program and tells how it ended.
 //!
 //! No shell is between, unless it is asked for by [`Command::shell`]. Standard streams of the command that are
