@@ -295,7 +295,7 @@ struct Sleepers {
     }
 };
 
-struct Vyukov final : Copying {
+struct Vyukov : Copying {
     struct Slot {
         std::atomic<uint64_t> turn;
         uint32_t length, priority;
@@ -378,6 +378,32 @@ struct Vyukov final : Copying {
     }
 };
 
+/* The same, with messages written and read where they are. */
+struct VyukovInPlace final : Vyukov {
+    using Vyukov::Vyukov;
+
+    void send(const Stamp &stamp) override
+    {
+        uint64_t ticket;
+        Slot &mine = claim(ring->tail, 0, ring->senders, sending, ticket);
+        mine.length = uint32_t(buffer.size());
+        mine.priority = stamp.priority;
+        stamp.write(mine.data, mine.length);
+        mine.turn.exchange(ticket + 1);
+        ring->receivers.wake();
+    }
+
+    Stamp receive() override
+    {
+        uint64_t ticket;
+        Slot &mine = claim(ring->head, 1, ring->receivers, receiving, ticket);
+        Stamp stamp = Stamp::read(mine.data, mine.length, mine.priority);
+        mine.turn.exchange(ticket + depth);
+        ring->senders.wake();
+        return stamp;
+    }
+};
+
 /* ---- The table. Those without functions are measured by means of their own: see queue.cpp. */
 
 template <class Kind> Queue *made(const char *name, Shape shape) { return new Kind(name, shape, true); }
@@ -414,5 +440,7 @@ static const Contender BOOST = {"boost", made<Boost>, opened<Boost>, unlink_boos
 static const Contender BOOST = {"boost", nullptr, nullptr, unlink_boost};
 #endif
 static const Contender VYUKOV = {"Vyukov ring", made<Vyukov>, opened<Vyukov>, unlink_vyukov};
+static const Contender VYUKOV_IN_PLACE = {"Vyukov ring in place", made<VyukovInPlace>, opened<VyukovInPlace>,
+                                          unlink_vyukov};
 static const Contender LINE = {"cache line", nullptr, nullptr, [](const char *) {}};
 static const Contender ICEORYX2 = {"iceoryx2", nullptr, nullptr, unlink_iceoryx2};

@@ -515,7 +515,7 @@ static const std::vector<Row> rows = {
      {{&KERNEL, 6, 14}, {&BOOST, 4, 10}, {&VYUKOV}}, &UNIPC, 1, 2},
     {"4 KiB, copied", throughput, {4096, 64}, {{&KERNEL, 3, 4}, {&BOOST, 2, 2.5}, {&VYUKOV}}},
     {"4 KiB, reserve/commit and borrow", throughput, {4096, 64},
-     {{&KERNEL, 20, 70}, {&BOOST, 20, 50}, {&ICEORYX2, 1, 1}}, &UNIPC_IN_PLACE},
+     {{&KERNEL, 20, 70}, {&BOOST, 20, 50}, {&ICEORYX2, 1, 1}, {&VYUKOV_IN_PLACE}}, &UNIPC_IN_PLACE},
     {"eight priorities mixed, 10 deep", throughput, {64, 10}, MIXED, &UNIPC, 8},
     {"eight priorities mixed, 64 deep", throughput, {64, 64}, MIXED, &UNIPC, 8},
     {"eight priorities mixed, 256 deep", throughput, {64, 256}, MIXED, &UNIPC, 8},

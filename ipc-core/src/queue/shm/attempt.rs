@@ -181,14 +181,30 @@ impl Inner {
             #[inline(always)]
             |queue, me| match attempt.make(queue, me, deadline) {
                 Ok(Some(served)) => Ok(served),
-                Ok(None) | Err(Errno::AGAIN) => queue.wait(me, attempt, deadline),
+                Ok(None) | Err(Errno::AGAIN) => {
+                    let mut late = None;
+                    queue.serve_late(me, attempt, deadline, &mut late)?;
+                    late.ok_or(Errno::AGAIN)
+                }
                 Err(errno) => Err(errno),
             },
         )
     }
 
+    /// What is served after a wait comes by a place of its own: that of the first try stays in registers.
     #[cold]
     #[inline(never)]
+    fn serve_late<A: Attempt>(
+        &self,
+        me: &Participant,
+        attempt: &mut A,
+        deadline: &Deadline,
+        late: &mut Option<A::Served>,
+    ) -> sys::Result<()> {
+        *late = Some(self.wait(me, attempt, deadline)?);
+        Ok(())
+    }
+
     fn wait<A: Attempt>(&self, me: &Participant, attempt: &mut A, deadline: &Deadline) -> sys::Result<A::Served> {
         me.until.set(*deadline);
         if deadline.is_now() || self.nonblocking.load(Relaxed) {
