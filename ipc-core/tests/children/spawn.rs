@@ -10,7 +10,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use unipc::process::Group;
-use unipc::{Command, Fifo, Redirect};
+use unipc::{Child, Command, Fifo, Redirect, Status, popen};
 
 /// What this thread has at a number of its choice, until it is dropped.
 fn at(number: i32, what: &OwnedFd) -> OwnedFd {
@@ -270,6 +270,12 @@ crate::promises! {
             command.stdout(Redirect::Null);
             assert!(command.spawn().unwrap().wait().unwrap().success());
         });
+    }
+
+    fn commands_children_and_streams_go_to_any_thread() {
+        fn check<T: Send + Sync>() {}
+        check::<(Command, Redirect, Child, Status)>();
+        check::<(popen::Reader, popen::Writer, popen::Duplex)>();
     }
 
     fn a_command_starts_as_many_children_as_are_wanted() {
