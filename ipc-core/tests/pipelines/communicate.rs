@@ -6,7 +6,7 @@ use unipc::process::Group;
 use unipc::{Command, Deadline, Redirect};
 
 /// Ends what a case leaves running, children of stages too.
-fn end(running: Running) {
+fn end(running: &Running) {
     running.signal(libc::SIGKILL).unwrap();
     running.wait().unwrap();
 }
@@ -100,11 +100,11 @@ crate::promises! {
     fn a_child_that_neither_reads_nor_writes_is_left_at_the_deadline() {
         leaving_nothing(|| {
             let mut running = piped([Command::from(["sleep", "1000"])]).spawn().unwrap();
-            let (outcome, took) = timed(|| running.communicate(&[0; 1 << 20], SHORT));
+            let (outcome, took) = timed(|| running.communicate(&vec![0; 1 << 20], SHORT));
             let error = outcome.unwrap_err();
             assert!(error.timed_out() && took >= SHORT);
             assert_eq!(error.transferred(), 65536); // what a pipe holds
-            end(running);
+            end(&running);
             let mut child = child("exec sleep 1000");
             assert!(child.communicate(b"", SHORT).unwrap_err().timed_out());
             child.kill().unwrap();
@@ -119,7 +119,7 @@ crate::promises! {
             let (stdout, stderr) = running.partial_output();
             assert!(stdout.starts_with(b"y\ny\n"));
             assert_eq!(stderr, [b""]);
-            end(running);
+            end(&running);
         });
     }
 
@@ -191,7 +191,7 @@ crate::promises! {
                 heard = running.partial_output().0;
             }
             assert_eq!(heard, b"out\n");
-            end(running);
+            end(&running);
         });
     }
 
@@ -199,10 +199,10 @@ crate::promises! {
         leaving_nothing(|| {
             let mut running = piped([sh("exec 3<&0; sleep 1000 <&3 >&- & exit 3")]).group(Group::Own).spawn().unwrap();
             assert_eq!(running.wait_by(LONG).unwrap()[0].code(), Some(3));
-            let error = running.communicate(&[0; 1 << 20], SHORT).unwrap_err();
+            let error = running.communicate(&vec![0; 1 << 20], SHORT).unwrap_err();
             assert!(error.timed_out());
             assert_eq!(error.transferred(), 65536);
-            end(running);
+            end(&running);
         });
     }
 
@@ -210,7 +210,7 @@ crate::promises! {
         leaving_nothing(|| {
             let mut running = piped([Command::from(["sleep", "1000"])]).spawn().unwrap();
             assert!(interrupted(|| running.communicate(b"", LONG)).unwrap_err().interrupted());
-            end(running);
+            end(&running);
 
             let input = pattern(1 << 20);
             let mut running = piped([sh("sleep 0.1; cat"), sh("cat")]).spawn().unwrap();
@@ -256,9 +256,9 @@ crate::promises! {
     fn another_input_than_the_one_that_was_begun_with_is_refused_where_it_shows() {
         leaving_nothing(|| {
             let mut running = piped([Command::from(["sleep", "1000"])]).spawn().unwrap();
-            assert!(running.communicate(&[0; 1 << 20], SHORT).unwrap_err().timed_out());
+            assert!(running.communicate(&vec![0; 1 << 20], SHORT).unwrap_err().timed_out());
             assert_eq!(errno(running.communicate(&[0; 10], SHORT)), libc::EINVAL);
-            end(running);
+            end(&running);
         });
     }
 

@@ -258,7 +258,7 @@ crate::promises! {
         leaving_nothing(|| {
             let mut limit: libc::rlimit = unsafe { std::mem::zeroed() };
             unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
-            let free = (0..).find(|number| !descriptors().contains_key(number)).unwrap() as u64;
+            let free = (0..1000).find(|number| !descriptors().contains_key(number)).unwrap() as u64;
             let mut refused = 0;
             for room in 0..30 {
                 let before = descriptors();
