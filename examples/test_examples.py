@@ -53,6 +53,9 @@ ALONE = {
         "message 3: 1048576 bytes, read in place\n"
         "the queue is empty\n"
     ),
+    "connect2": "apple\nfig\npear\nthe first ended with 0, the second with 0\n",
+    "popen_read": "line 1: one\nline 2: two\nit ended with 3\n",
+    "pipeline_wordcount": "the: 4\ncat: 2\non: 2\nthe pipeline succeeded\n",
 }
 SENT = """\
 sent with priority 1: tidy the desk
@@ -170,6 +173,35 @@ def test_only_shared_mappings_are_shared_with_child_and_file(
 ) -> None:
     assert output(start(language, "memory_modes", str(tmp_path / "file"))) == MEMORY_MODES
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_programs_are_connected_and_their_ends_told_from_one_another(
+    start: Start, language: str, tmp_path: Path
+) -> None:
+    early = output(start(language, "connect2", "yes", "--", "head", "-n", "1"))
+    assert early == "y\nthe first ended with 141, the second with 0\n"  # 128 and SIGPIPE
+    read = output(start(language, "popen_read", "printf 'no line feed'; kill -9 $$"))
+    assert read == "line 1: no line feed\nit ended with 137\n"
+    file = tmp_path / "file"
+    file.write_text(
+        "word\n" + "other\n" * 2 + "".join(f"{chr(97 + n % 26)}\n" for n in range(99999))
+    )
+    counted = output(start(language, "pipeline_wordcount", str(file)))
+    assert counted == "a: 3847\nb: 3847\nc: 3847\nthe pipeline succeeded\n"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    "programs", [("no-such-program", "--", "true"), ("true", "--", "no-such-program")]
+)
+def test_a_program_that_does_not_exist_is_told_in_a_sentence(
+    start: Start, language: str, programs: tuple[str, ...]
+) -> None:
+    process = start(language, "connect2", *programs)
+    said, complaint = process.communicate(timeout=SECONDS)
+    assert (process.returncode, said) == (1, "")
+    assert "no-such-program" in complaint
 
 
 @pytest.mark.parametrize(("writer", "reader"), PAIRS)
