@@ -3,6 +3,7 @@
 //!
 //! Both sides run in turn, round by round; a column is the median of the rounds, the ratio the median of the
 //! ratios round by round. What arrives is compared. Prints a Markdown table. QUICK=1: few rounds, less data.
+#![allow(clippy::cast_precision_loss)] // of rates
 
 use std::io::{Read, Write};
 use std::path::Path;
