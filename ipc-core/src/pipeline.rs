@@ -269,7 +269,8 @@ impl Pipeline {
     }
 
     /// The process group of all stages: [`Group::Own`] is one for all of them, which the first leads.
-    /// Without this each stage's is as its command says.
+    /// Without this each stage's is as its command says. Where this process ignores SIGCHLD, a first stage
+    /// that ends at once takes the group with it, and the next cannot join.
     ///
     /// ```
     /// use unipc::process::Group;
@@ -508,8 +509,8 @@ impl Running {
     /// or take what was read by [`partial_output`](Self::partial_output). [`Error::transferred`] tells
     /// how much of the input is in the pipe. EINVAL: `input` is there and the first stage's input is
     /// no pipe to this process, or it is shorter than what went already, or there are open
-    /// [`joints`](Self::joints). ENOMEM: the output does not fit
-    /// into memory. What [`wait`](Self::wait) gives.
+    /// [`joints`](Self::joints). ENOMEM: the output does not fit into memory. EMSGSIZE: it is more than
+    /// [`limit_output`](Self::limit_output) allows. What [`wait`](Self::wait) gives.
     ///
     /// ```
     /// use unipc::{Pipeline, Redirect};
@@ -531,6 +532,22 @@ impl Running {
         let statuses = self.wait_by(deadline).map_err(|error| error.after(self.conversation.written))?;
         let (stdout, stderr) = self.partial_output();
         Ok(Output { stdout, stderr, statuses })
+    }
+
+    /// Lets [`communicate`](Self::communicate) fail with EMSGSIZE when more than `bytes` have come, and were not
+    /// taken, of one output; as [`Child::limit_output`].
+    ///
+    /// ```
+    /// use unipc::{Pipeline, Redirect};
+    /// let mut running = Pipeline::new().stage(["yes"]).stage(["cat"]).stdout(Redirect::Pipe).spawn()?;
+    /// running.limit_output(1000);
+    /// assert_eq!(running.communicate(b"", None).unwrap_err().errno(), 90); // EMSGSIZE
+    /// running.cancel(std::time::Duration::from_secs(1))?;
+    /// assert!(running.partial_output().0.len() > 1000);
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn limit_output(&mut self, bytes: usize) {
+        self.conversation.limit = Some(bytes);
     }
 
     /// Takes out what [`communicate`](Self::communicate) has read before it failed: the output and the

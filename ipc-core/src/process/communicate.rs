@@ -44,7 +44,8 @@ impl Child {
     /// same input to go on, or take what was read by [`partial_output`](Self::partial_output).
     /// [`Error::transferred`] tells how much of the input is in the pipe. EINVAL: `input` is there and its
     /// standard input is no pipe to this process, or it is shorter than what went already. ENOMEM: the
-    /// output does not fit into memory. What [`wait`](Self::wait) gives.
+    /// output does not fit into memory. EMSGSIZE: it is more than [`limit_output`](Self::limit_output) allows.
+    /// What [`wait`](Self::wait) gives.
     ///
     /// ```
     /// use unipc::{Command, Deadline, Redirect};
@@ -61,6 +62,23 @@ impl Child {
         let status = self.wait_by(deadline).map_err(|error| error.after(self.conversation.written))?;
         let (stdout, stderr) = self.partial_output();
         Ok(Output { stdout, stderr, status })
+    }
+
+    /// Lets [`communicate`](Self::communicate) fail with EMSGSIZE when more than `bytes` have come, and were not
+    /// taken, of one output: for programs that are not trusted to end. What was read by then, up to a
+    /// mebibyte more, is kept. Without this, memory is the limit.
+    ///
+    /// ```
+    /// use unipc::{Command, Redirect};
+    /// let mut child = Command::new("yes").stdout(Redirect::Pipe).spawn()?;
+    /// child.limit_output(1000);
+    /// assert_eq!(child.communicate(b"", None).unwrap_err().errno(), 90); // EMSGSIZE
+    /// child.kill()?;
+    /// assert!(child.partial_output().0.len() > 1000);
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn limit_output(&mut self, bytes: usize) {
+        self.conversation.limit = Some(bytes);
     }
 
     /// Takes out what [`communicate`](Self::communicate) has read before it failed: standard output and
@@ -94,6 +112,8 @@ pub(crate) struct Conversation {
     pub written: usize,
     /// What came out of each output, and was not taken.
     collected: Vec<Vec<u8>>,
+    /// What each output may have collected.
+    pub limit: Option<usize>,
 }
 
 impl Conversation {
@@ -117,7 +137,15 @@ impl Conversation {
         }
         self.begun = true;
         let gone_on = self.run(to, input, from, deadline);
-        gone_on.map_err(|errno| errno.of("communicate with", object).after(self.written))
+        gone_on.map_err(|errno| {
+            let error = errno.of("communicate with", object).after(self.written);
+            match (errno, self.limit) {
+                (Errno::TOO_LONG, Some(limit)) => {
+                    error.because(format!("more came out of it than the limit that was set, {limit} bytes"))
+                }
+                _ => error,
+            }
+        })
     }
 
     fn run(
@@ -153,6 +181,9 @@ impl Conversation {
             for ((entry, reader), bytes) in watched[1..].iter().zip(from.iter_mut()).zip(&mut self.collected) {
                 if entry.revents != 0 {
                     collect(reader, bytes, entry.revents & fd::HUNG_UP != 0)?;
+                    if self.limit.is_some_and(|limit| bytes.len() > limit) {
+                        return Err(Errno::TOO_LONG);
+                    }
                 }
             }
             moved = true;

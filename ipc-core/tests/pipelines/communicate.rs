@@ -272,4 +272,31 @@ crate::promises! {
             assert!(flags.len() == 3 && flags.iter().all(|flags| flags & libc::O_NONBLOCK == 0), "{flags:?}");
         });
     }
+
+    fn output_beyond_the_limit_is_an_error_that_keeps_it() {
+        leaving_nothing(|| {
+            let mut running = piped([sh("head -c 3000000 /dev/zero"), sh("cat; echo enough >&2")])
+                .stderr(Stderr::Apart).spawn().unwrap();
+            running.limit_output(1_000_000);
+            let mut bytes = 0;
+            let output = loop {
+                match running.communicate(b"", LONG) {
+                    Err(error) if error.errno() == libc::EMSGSIZE => {
+                        let (more, _) = running.partial_output();
+                        assert!((1_000_001..=1_000_000 + (1 << 20)).contains(&more.len()), "{}", more.len());
+                        bytes += more.len();
+                    }
+                    done => break done.unwrap(),
+                }
+            };
+            assert_eq!(bytes + output.stdout.len(), 3_000_000);
+            assert_eq!(output.stderr[1], b"enough\n");
+            let mut exact = child("echo 12345");
+            exact.limit_output(6);
+            assert_eq!(exact.communicate(b"", LONG).unwrap().stdout, b"12345\n");
+            let mut beyond = child("echo 123456");
+            beyond.limit_output(6);
+            assert_eq!(errno(beyond.communicate(b"", LONG)), libc::EMSGSIZE);
+        });
+    }
 }

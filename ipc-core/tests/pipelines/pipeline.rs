@@ -227,7 +227,10 @@ crate::promises! {
                     // What runs before does not end by itself, and does not care for its ends.
                     let mut stages: Vec<_> = (0..5).map(|_| Command::from(["sleep", "1000"])).collect();
                     stages[place] = Command::from([program]);
-                    let error = piped(stages).stderr(Stderr::Apart).spawn().unwrap_err();
+                    let before = descriptors();
+                    let mut pipeline = piped(stages);
+                    let error = pipeline.stderr(Stderr::Merged).spawn().unwrap_err();
+                    assert_eq!(descriptors(), before); // though the pipeline is still there
                     assert_eq!(error.errno(), errno, "{error}");
                     assert!(error.cause().ends_with(&format!("(stage {} of 5)", place + 1)), "{error}");
                     assert!(error.object().contains(program.split('\0').next().unwrap()), "{error}");
