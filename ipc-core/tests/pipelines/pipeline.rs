@@ -412,6 +412,7 @@ crate::promises! {
     fn a_signal_handler_ends_waiting_and_it_goes_on() {
         leaving_nothing(|| {
             let running = between([sh("sleep 1000"), sh("exit 3")]).group(Group::Own).spawn().unwrap();
+            assert_eq!(running.stages()[1].wait().unwrap().code(), Some(3));
             assert!(interrupted(|| running.wait()).unwrap_err().interrupted());
             running.signal(libc::SIGKILL).unwrap();
             assert_eq!(codes(&running.wait().unwrap()), [None, Some(3)]);
