@@ -357,25 +357,21 @@ impl Pipeline {
         };
         let mut upstream: Option<PipeReader> = None;
         for (number, command) in self.stages.iter_mut().enumerate() {
-            match upstream.take() {
-                Some(reader) => {
-                    command.stdin(reader);
-                }
-                None => {
-                    self.stdin.take().map(|redirect| command.stdin(redirect));
-                }
+            if let Some(redirect) = upstream.take().map(Redirect::from).or_else(|| self.stdin.take()) {
+                command.stdin(redirect);
             }
-            if number + 1 == count {
-                self.stdout.take().map(|redirect| command.stdout(redirect));
-            } else {
+            if number + 1 < count {
                 let (reader, writer) = pipe::pipe()?;
                 command.stdout(writer);
-                upstream = Some(reader);
-                if self.open.contains(&number) {
-                    let (reader, writer) = pipe::pipe()?;
-                    let reader = upstream.replace(reader).expect("just made");
+                upstream = Some(if self.open.contains(&number) {
+                    let (next, writer) = pipe::pipe()?;
                     running.joints.push(Joint { number, reader, writer });
-                }
+                    next
+                } else {
+                    reader
+                });
+            } else if let Some(redirect) = self.stdout.take() {
+                command.stdout(redirect);
             }
             match &merged {
                 Some(writer) => {
