@@ -1,0 +1,69 @@
+//! What a command could not do: a sentence for people, a code for scripts.
+
+use crate::exit;
+use std::fmt;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+#[derive(Debug)]
+pub struct Failure {
+    /// `None`: nothing is to be said.
+    sentence: Option<String>,
+    code: u8,
+}
+
+impl Failure {
+    pub fn new(code: u8, sentence: impl fmt::Display) -> Failure {
+        Failure { sentence: Some(sentence.to_string()), code }
+    }
+
+    /// What clap says of arguments, said as everything else.
+    pub fn arguments(refused: &clap::Error) -> Failure {
+        let text = refused.to_string();
+        if let Some(sentence) = text.strip_prefix("error: ") {
+            return Failure::new(exit::USAGE, sentence.trim_end());
+        }
+        // The help, in answer to no arguments at all.
+        let _ = io::stderr().write_all(text.as_bytes());
+        Failure { sentence: None, code: exit::USAGE }
+    }
+
+    /// `command` was called with arguments that make no sense.
+    pub fn usage(command: &str, sentence: impl fmt::Display) -> Failure {
+        Failure::new(exit::USAGE, format_args!("{sentence}; see 'unipc {command} --help'"))
+    }
+
+    pub fn say(self) -> ExitCode {
+        if let Some(sentence) = self.sentence {
+            say(sentence);
+        }
+        ExitCode::from(self.code)
+    }
+}
+
+/// A sentence on standard error. That nobody can read it is no reason to fail.
+pub fn say(sentence: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "unipc: {sentence}");
+}
+
+/// The cause of an error of the standard library, without the number.
+pub fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_owned()
+}
+
+impl From<unipc::Error> for Failure {
+    fn from(error: unipc::Error) -> Failure {
+        Failure::new(exit::OWN, error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    /// Of writing to standard output.
+    fn from(error: io::Error) -> Failure {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Failure { sentence: None, code: exit::NO_READER },
+            _ => Failure::new(exit::OWN, format_args!("write to standard output: {}", plain(&error))),
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! The command `unipc`: parse, one call of the core, print.
+
+#![forbid(unsafe_code)]
+
+mod commands;
+mod exit;
+mod failure;
+mod words;
+
+use clap::Parser;
+use failure::Failure;
+use std::process::ExitCode;
+
+/// Local inter-process communication on Linux.
+#[derive(Parser)]
+#[command(name = "unipc", version, max_term_width = 100, after_help = exit::HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: commands::Command,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::try_parse() {
+        Ok(cli) => cli.command.run(),
+        // Help and version are such "errors", too, and a success.
+        Err(shown) if !shown.use_stderr() => shown.print().map(|()| ExitCode::SUCCESS).map_err(Failure::from),
+        Err(refused) => Err(Failure::arguments(&refused)),
+    };
+    outcome.unwrap_or_else(Failure::say)
+}
