@@ -4,6 +4,7 @@
 PREFIX     ?= /usr/local
 LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
+BINDIR     ?= $(PREFIX)/bin
 CARGO      ?= cargo
 BUILD      ?= build
 TARGET     := $(or $(CARGO_TARGET_DIR),target)
@@ -16,7 +17,7 @@ export CC CARGO BUILD TARGET VERSION NATIVE
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help lib header install clean
+.PHONY: help lib cli header install clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-16s %s\n", $$1, $$2 }'
@@ -37,6 +38,9 @@ $(BUILD)/symbols: include/unipc.h
 $(BUILD)/libunipc.so $(BUILD)/libunipc.a &: $(RUST_LIB) $(BUILD)/symbols packaging/link Cargo.toml
 	packaging/link $(RUST_LIB) $(BUILD)/symbols $(VERSION) $(BUILD)
 
+cli: ## the command, in target/release
+	$(CARGO) build --release -p unipc-cli
+
 header: ## write include/unipc.h anew from ipc-ffi/src
 	UNIPC_BLESS=1 $(CARGO) test -q -p unipc-ffi --test header the_committed_header
 
@@ -48,8 +52,10 @@ sed -e 's|@version@|$(VERSION)|g' -e 's|@major@|$(MAJOR)|g' -e 's|@native@|$(2)|
 endef
 SEMICOLONS := $(subst $() ,;,$(NATIVE:-l%=%))
 
-install: lib ## install under DESTDIR and PREFIX (also LIBDIR, INCLUDEDIR)
+install: lib cli ## install under DESTDIR and PREFIX (also BINDIR, LIBDIR, INCLUDEDIR)
 	install -d '$(DESTDIR)$(INCLUDEDIR)' '$(DESTDIR)$(LIBDIR)/pkgconfig' '$(DESTDIR)$(LIBDIR)/cmake/unipc'
+	install -d '$(DESTDIR)$(BINDIR)'
+	install -m 755 $(TARGET)/release/unipc '$(DESTDIR)$(BINDIR)'
 	install -m 644 include/unipc.h '$(DESTDIR)$(INCLUDEDIR)'
 	install -m 755 $(BUILD)/libunipc.so.$(VERSION) '$(DESTDIR)$(LIBDIR)'
 	cp -P $(BUILD)/libunipc.so.$(MAJOR) $(BUILD)/libunipc.so '$(DESTDIR)$(LIBDIR)'
