@@ -403,6 +403,7 @@ crate::promises! {
             while !ready.path().exists() {
                 std::thread::sleep(Duration::from_millis(1));
             }
+            assert_eq!(running.stages()[1].wait().unwrap().code(), Some(3));
             assert!(interrupted(|| running.cancel(LONG)).unwrap_err().interrupted());
             let statuses = running.cancel(SHORT).unwrap();
             assert_eq!((codes(&statuses)[1], signals(&statuses)[0]), (Some(3), Some(libc::SIGKILL)));
