@@ -201,10 +201,10 @@ impl Pipeline {
     ///
     /// ```
     /// use unipc::{Command, Pipeline};
-    /// let mut sorted = Command::new("sort");
-    /// sorted.env("LC_ALL", "C");
     /// let mut lines = Pipeline::new();
-    /// lines.stage(sorted).stage(["uniq", "-c"]);
+    /// lines.stage(Command::new("sort").env("LC_ALL", "C")).stage(["uniq", "-c"]);
+    /// # assert!(lines.stdin(unipc::Redirect::Null).spawn()?.wait()?.success());
+    /// # Ok::<(), unipc::Error>(())
     /// ```
     pub fn stage(&mut self, command: impl Into<Command>) -> &mut Pipeline {
         self.stages.push(command.into());
