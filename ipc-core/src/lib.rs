@@ -17,6 +17,7 @@ pub mod popen;
 pub mod process;
 pub mod queue;
 pub mod semaphore;
+pub mod survey;
 
 /// For unipc's own tests: see tests/crash.
 #[cfg(feature = "fail-points")]

@@ -14,6 +14,7 @@ use crate::options::{self, Access, Mode, Opened};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 pub use loan::{Borrowed, Loan, Reserved};
+pub(crate) use shm::look;
 
 /// The highest priority that a message can have; the lowest is 0. `MQ_PRIO_MAX - 1` on Linux.
 ///

@@ -23,8 +23,10 @@ pub(crate) mod map;
 #[cfg(unipc_model)]
 pub mod model;
 pub(crate) mod mq;
+pub(crate) mod observe;
 pub(crate) mod own;
 pub(crate) mod pipe;
+pub(crate) mod proc;
 #[cfg(not(unipc_model))]
 pub(crate) mod robust;
 pub(crate) mod sem;

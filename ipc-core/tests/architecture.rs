@@ -40,6 +40,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("popen.rs", &["deadline", "error", "pipe", "process"]),
     ("pipeline.rs", &["deadline", "error", "sys", "pipe", "process"]),
     ("semaphore.rs", &["deadline", "error", "sys", "engine", "options", "name", "memory"]),
+    ("survey", &["error", "sys", "engine", "name", "region::header", "queue::look"]),
     (
         "lib.rs",
         &[
@@ -58,6 +59,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "process",
             "popen",
             "pipeline",
+            "survey",
         ],
     ),
 ];
@@ -147,6 +149,9 @@ fn every_public_item_has_an_example() {
         "process/status",
         "popen",
         "pipeline",
+        "survey",
+        "survey/limits",
+        "survey/verdict",
     ] {
         let text = std::fs::read_to_string(root.join(file).with_extension("rs")).unwrap();
         let mut example = false;

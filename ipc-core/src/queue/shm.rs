@@ -11,6 +11,7 @@
 #![allow(clippy::inline_always)] // each was measured; see attempt.rs
 
 mod attempt;
+pub(crate) mod look;
 mod ring;
 mod sorted;
 mod watch;

@@ -25,8 +25,8 @@ const KIND_AT: usize = 16;
 const PAGE_AT: usize = 20;
 const SIZE_AT: usize = 24;
 const TABLE_AT: usize = 32;
-const CREATED_AT: usize = 40;
-const CREATOR_AT: usize = 48;
+pub(crate) const CREATED_AT: usize = 40;
+pub(crate) const CREATOR_AT: usize = 48;
 const NAME_LEN_AT: usize = 52;
 /// Two numbers of the engine's, that never change.
 const SHAPE_AT: usize = 64;

@@ -13,7 +13,7 @@ use crate::sys::{self, clock, futex};
 use std::hint::spin_loop;
 use std::time::Duration;
 
-const CONTENDED: u32 = 1 << 31;
+pub(crate) const CONTENDED: u32 = 1 << 31;
 /// How often who finds it taken looks again, and for how many pauses it looks away, as a power of two: to
 /// look takes the line from the holder, who had better do several messages in a row.
 const ROUNDS: u32 = 24;

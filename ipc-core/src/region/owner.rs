@@ -25,7 +25,7 @@ use std::sync::{Arc, Weak};
 
 /// Ten bits of a place, five of its generation.
 pub(crate) const TAG_BITS: u32 = 15;
-const PLACE_BITS: u32 = 10;
+pub(crate) const PLACE_BITS: u32 = 10;
 const _: () = assert!(PLACES == 1 << PLACE_BITS);
 
 /// Of one thread. The kernel looks at 2048 entries of a dead thread's list, glibc's mutexes among them.

@@ -30,6 +30,16 @@ fn image() -> [u8; SIZE] {
     }
 }
 
+/// The value of a semaphore, and how many wait at it, in a copy of its bytes. `None`: it is none that processes
+/// share.
+pub fn told(bytes: &[u8; SIZE]) -> Option<(u32, u32)> {
+    // Where pointers have 64 bits glibc keeps both in one number, the value in its lower half.
+    let both = u64::from_ne_bytes(bytes[..8].try_into().expect("eight bytes"));
+    let (value, waiting) = (both as u32, (both >> 32) as u32);
+    let fits = cfg!(target_pointer_width = "64") && bytes[SHARED] == image()[SHARED] && value <= VALUE_MAX;
+    fits.then_some((value, waiting))
+}
+
 /// A `sem_t` in a mapping that lives as long as this.
 #[derive(Debug)]
 pub struct Sem {

@@ -1,0 +1,89 @@
+//! What stands in /dev/shm: memory, semaphores, and queues of engine shm.
+
+use super::scene::{SHM, Scene};
+use super::verdict::Way;
+use super::{Kind, Object, Survey, segments};
+use crate::engine::Engine;
+use crate::error::Errno;
+use crate::queue::look;
+use crate::sys::observe::{self, Facts};
+use crate::sys::{self, sem};
+use std::ffi::{CString, OsStr};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+const SEMAPHORE: &str = "sem.";
+
+pub(super) fn list(scene: &Scene, kinds: &[Kind], survey: &mut Survey) {
+    let entries = match std::fs::read_dir(SHM) {
+        Ok(entries) => entries,
+        Err(error) => {
+            survey.unseen.push(format!("memory, semaphores and queues of engine shm: {SHM} cannot be read: {error}"));
+            return;
+        }
+    };
+    for file in entries.filter_map(|entry| Some(entry.ok()?.file_name())) {
+        let (kind, engine, name) = judge(&file);
+        if kinds.contains(&kind) {
+            survey.objects.extend(object(scene, kind, engine, name, &file));
+        }
+    }
+}
+
+/// What a file is by the name that it has.
+fn judge(file: &OsStr) -> (Kind, Engine, String) {
+    let text = file.to_string_lossy();
+    if look::is_called_so(&text) {
+        // One that is called by a digest has its name inside.
+        let name = look::name_of(&text).unwrap_or_else(|| format!("{SHM}/{text}"));
+        return (Kind::Queue, Engine::Shm, name);
+    }
+    match text.strip_prefix(SEMAPHORE) {
+        Some(rest) => (Kind::Semaphore, Engine::Posix, format!("/{rest}")),
+        None => (Kind::Memory, Engine::Posix, format!("/{text}")),
+    }
+}
+
+/// `None`: it is gone, or no object.
+fn object(scene: &Scene, kind: Kind, engine: Engine, name: String, file: &OsStr) -> Option<Object> {
+    let path = Path::new(SHM).join(file);
+    let c_path = CString::new(path.as_os_str().as_bytes()).ok()?;
+    let facts = observe::facts(&c_path, false).ok()?;
+    if !facts.is_file() && kind == Kind::Memory {
+        return None;
+    }
+    let key = (facts.device, facts.inode);
+    let mut object = Object::new(kind, engine, name, key);
+    object.note(&facts);
+    (object.size, object.allocated) = (Some(facts.size), Some(facts.allocated));
+    object.openers = scene.openers(key);
+    object.path = Some(path);
+    object.kin.way = Way::File;
+    if !facts.is_file() {
+        object.trouble.push("it is no file".into());
+        object.kin.way = Way::None("it is no file");
+        return Some(object);
+    }
+    match kind {
+        Kind::Queue => segments::fill(&mut object, &c_path, file),
+        Kind::Semaphore => match told(&c_path, &facts) {
+            Ok(Some((value, waiting))) => (object.value, object.waiting) = (Some(value), Some(waiting)),
+            Ok(None) => object.trouble.push("no semaphore that processes share stands in its file".into()),
+            Err(errno) => object.complain("its value cannot be seen", errno),
+        },
+        _ => {}
+    }
+    Some(object)
+}
+
+/// The value of a semaphore, and how many wait at it. `None`: it is none.
+fn told(path: &CString, facts: &Facts) -> sys::Result<Option<(u32, u32)>> {
+    if facts.size < sem::SIZE as u64 {
+        return Ok(None);
+    }
+    let mut bytes = [0; sem::SIZE];
+    let file = observe::open(path)?;
+    file.read_exact_at(&mut bytes, 0).map_err(|error| Errno(error.raw_os_error().unwrap_or(libc::EBADMSG)))?;
+    Ok(sem::told(&bytes))
+}

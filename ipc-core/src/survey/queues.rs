@@ -1,0 +1,172 @@
+//! The system's queues: those that a mounted mqueue file system lists, and those that a process has open.
+
+use super::scene::{Key, Scene, path_of};
+use super::verdict::Way;
+use super::{Kind, Object, Survey};
+use crate::engine::Engine;
+use crate::error::Errno;
+use crate::name::{NAME_MAX, Name};
+use crate::sys::observe::Facts;
+use crate::sys::{self, mq, observe, proc};
+use std::collections::BTreeMap;
+use std::ffi::CString;
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// Where the system's queues are listed, as far as they are.
+pub(super) fn places() -> Vec<PathBuf> {
+    proc::mounts("mqueue").into_iter().map(|(place, _)| place).collect()
+}
+
+pub(super) fn list(scene: &Scene, survey: &mut Survey) {
+    let places = places();
+    let mut listed: BTreeMap<Key, (PathBuf, Facts)> = BTreeMap::new();
+    for place in &places {
+        let entries = match std::fs::read_dir(place) {
+            Ok(entries) => entries,
+            Err(error) => {
+                let place = place.display();
+                survey
+                    .unseen
+                    .push(format!("queues of the system's that nobody has open: {place} cannot be read: {error}"));
+                continue;
+            }
+        };
+        for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+            if let Some(facts) = facts(&path) {
+                listed.insert((facts.device, facts.inode), (path, facts));
+            }
+        }
+    }
+    if places.is_empty() {
+        survey.unseen.push(
+            "queues of the system's that nobody has open: /dev/mqueue is not mounted (as root: mkdir -p /dev/mqueue; \
+             mount -t mqueue none /dev/mqueue)"
+                .into(),
+        );
+    }
+    for (&key, target) in &scene.queues {
+        if !listed.contains_key(&key) {
+            survey.objects.extend(open(scene, key, target));
+        }
+    }
+    for (key, (path, facts)) in listed {
+        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let mut object = Object::new(Kind::Queue, Engine::Posix, format!("/{file}"), key);
+        object.openers = scene.openers(key);
+        object.kin.way = Way::File;
+        note(&mut object, &facts);
+        fill(&mut object, &path);
+        object.path = Some(path);
+        survey.objects.push(object);
+    }
+}
+
+fn facts(path: &Path) -> Option<Facts> {
+    observe::facts(&CString::new(path.as_os_str().as_bytes()).ok()?, false).ok()
+}
+
+/// A queue that no directory lists, but somebody has open.
+fn open(scene: &Scene, key: Key, target: &Path) -> Option<Object> {
+    let openers = scene.openers(key);
+    let (process, descriptor) = openers.iter().find_map(|one| Some((one.process.number, one.descriptor?)))?;
+    let target = target.to_string_lossy();
+    let (name, removed) = match target.strip_suffix(" (deleted)") {
+        Some(name) => (name, true),
+        None => (&*target, false),
+    };
+    let mut object = Object::new(Kind::Queue, Engine::Posix, name.to_owned(), key);
+    let is_ours = proc::namespace(&process.to_string(), "ipc") == proc::namespace("self", "ipc");
+    object.kin.way = if removed {
+        object.trouble.push("its name was removed: it goes with the last who has it open".into());
+        Way::None("its name was removed before")
+    } else if is_ours {
+        Way::Queue
+    } else {
+        object.trouble.push(format!("it is in another IPC namespace, that of process {process}"));
+        Way::None("it is in another IPC namespace")
+    };
+    let path = path_of(process, descriptor);
+    if let Ok(facts) = observe::facts(&path, true) {
+        note(&mut object, &facts);
+    }
+    object.openers = openers;
+    fill(&mut object, Path::new(std::ffi::OsStr::from_bytes(path.to_bytes())));
+    Some(object)
+}
+
+/// A queue of this name that nobody has open, as far as can be seen.
+pub(super) fn by_name(name: &str) -> Option<Object> {
+    let parsed = Name::new("find", name, NAME_MAX).ok()?;
+    let mut object = Object::new(Kind::Queue, Engine::Posix, name.to_owned(), (0, 0));
+    object.kin.way = Way::Queue;
+    match mq::open(&parsed.file(""), libc::O_RDONLY | libc::O_NONBLOCK, 0, None) {
+        Ok(fd) => {
+            let facts = observe::facts_of(fd.as_fd()).ok()?;
+            (object.device, object.inode) = (facts.device, facts.inode);
+            note(&mut object, &facts);
+            count(&mut object, File::from(fd));
+        }
+        Err(Errno(libc::EACCES)) => object.complain("what is in it cannot be seen", Errno(libc::EACCES)),
+        Err(_) => return None,
+    }
+    Some(object)
+}
+
+/// The kernel sets a queue's time of change whenever it is used or looked at, and that of its modification once.
+fn note(object: &mut Object, facts: &Facts) {
+    object.note(facts);
+    (object.made, object.changed) = (Some(facts.modified), None);
+}
+
+/// How much is in it.
+fn fill(object: &mut Object, path: &Path) {
+    let own = object.openers.iter().find(|one| one.process.number == std::process::id());
+    // Not opened: to close it would take back this process's registration for notification.
+    if let Some(number) = own.and_then(|own| own.descriptor) {
+        match observe::own_queue(number) {
+            Ok(found) => attributes(object, found),
+            Err(errno) => object.complain("what is in it cannot be seen", errno),
+        }
+        return;
+    }
+    let Ok(path) = CString::new(path.as_os_str().as_bytes()) else { return };
+    match observe::open_queue(&path) {
+        Ok(file) => count(object, file),
+        Err(errno) => object.complain("what is in it cannot be seen", errno),
+    }
+}
+
+fn attributes(object: &mut Object, found: mq::Attributes) {
+    object.messages = Some(found.queued as u64);
+    object.max_messages = Some(found.max_messages as u64);
+    object.message_size = Some(found.message_size as u64);
+}
+
+/// What the kernel tells of a queue, to who may read it: `QSIZE:129 NOTIFY:2 SIGNO:0 NOTIFY_PID:8260`.
+fn count(object: &mut Object, mut file: File) {
+    let told = || -> sys::Result<String> {
+        let facts = observe::facts_of(file.as_fd())?;
+        if (facts.device, facts.inode) != (object.device, object.inode) {
+            return Err(Errno(libc::ESTALE));
+        }
+        attributes(object, mq::attributes(file.as_fd())?);
+        let mut text = String::new();
+        file.read_to_string(&mut text).map_err(|error| Errno(error.raw_os_error().unwrap_or(libc::EIO)))?;
+        Ok(text)
+    }();
+    match told {
+        Ok(text) => {
+            let number = |name: &str| {
+                let word = text.split_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix(':'));
+                word.and_then(|number| number.parse::<u64>().ok())
+            };
+            object.bytes = number("QSIZE");
+            object.notified = number("NOTIFY_PID").filter(|&process| process != 0).map(|process| process as u32);
+        }
+        Err(errno) => object.complain("what is in it cannot be seen", errno),
+    }
+}
