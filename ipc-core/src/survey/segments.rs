@@ -66,7 +66,9 @@ fn whole_mappings(openers: &mut Vec<Opener>) {
         *known = len.max(*known);
     }
     openers.retain(|one| one.mapped.as_ref().is_none_or(|range| whole.get(&one.process.number) == Some(&len(range))));
-    openers.iter_mut().for_each(|one| one.waiting.clear());
+    for one in openers {
+        one.waiting.clear();
+    }
 }
 
 /// Later than the clock can tell is never.
