@@ -122,9 +122,10 @@ fn yes_ends_when_head_has_left() {
 /// Not when it writes next, after which it could sleep for ever.
 #[test]
 fn a_program_is_told_at_once_that_its_reader_has_left_also_where_a_copy_is_made() {
-    let running = start(&["--tee", "1:/dev/null", "cat", "--", "true"]);
+    let running = start(&["--tee", "1:/dev/null", "cat", "--", "sh", "-c", "echo started >&2"]);
+    running.hear("started\n");
     let unipc = running.child.id();
-    until("true has ended", || children(unipc).len() == 1);
+    until("the second has ended", || children(unipc).len() == 1);
     let pipe = fs::read_link(format!("/proc/{}/fd/1", children(unipc)[0].0)).unwrap();
     until("the pipe has no reader", || {
         let fds = fs::read_dir(format!("/proc/{unipc}/fd")).unwrap();
@@ -195,7 +196,7 @@ fn a_status_is_one_line_whatever_the_arguments_are() {
 fn a_program_that_is_not_there_is_127_and_leaves_nothing_running() {
     let scratch = Scratch::new();
     for place in 0..3 {
-        let mut stages = [&["sleep", "1000"][..]; 3];
+        let mut stages = [&["sleep", "100"][..]; 3];
         stages[place] = &["no-such-program"];
         let done = unipc(&stages.join(&"--")); // sleep would keep standard error open, and this waiting
         let sentence = "spawn no-such-program: there is no such program in PATH";
@@ -215,7 +216,7 @@ fn a_program_that_cannot_be_executed_is_126() {
 
 #[test]
 fn a_status_is_known_though_the_caller_ignores_sigchld() {
-    assert_eq!(text(&shell("trap '' CHLD; exec $UNIPC pipe true -- sh -c 'exit 3'")), (3, "", ""));
+    assert_eq!(text(&shell("env --ignore-signal=CHLD $UNIPC pipe true -- sh -c 'exit 3'")), (3, "", ""));
 }
 
 // ---- copies
@@ -344,8 +345,8 @@ fn a_descriptor_that_was_handed_to_us_is_handed_on() {
 
 #[test]
 fn an_ended_program_is_no_zombie_while_others_run() {
-    let running = start(&["cat", "--", "sleep", "0", "--", "sh", "-c", "exit 3"]);
-    // Those that end later come before: each is reaped when it ends.
+    let running = start(&["cat", "--", "true", "--", "sh", "-c", "echo started >&2; exit 3"]);
+    running.hear("started\n");
     until("two are reaped", || children(running.child.id()).len() == 1);
     assert!(children(running.child.id()).iter().all(|(_, state)| *state != 'Z'));
     assert_eq!(running.talk(b"").code, 3);
@@ -354,7 +355,7 @@ fn an_ended_program_is_no_zombie_while_others_run() {
 #[test]
 fn sigterm_is_handed_on_and_ends_all() {
     for options in [&[][..], &["--tee", "1:/dev/null"]] {
-        let running = start(&[options, &["sleep", "1000", "--", "cat"]].concat());
+        let running = start(&[options, &["sleep", "100", "--", "cat"]].concat());
         let unipc = running.child.id();
         until("both run", || children(unipc).len() == 2);
         let stages = children(unipc);
@@ -396,7 +397,7 @@ fn on_a_terminal_the_rate_is_a_live_line_for_each_joint() {
 #[test]
 fn ctrl_c_ends_all_programs_and_the_command() {
     for options in [&[][..], &["--rate"], &["--tee", "1:/dev/null"]] {
-        let stages = ["sh", "-c", "echo ready >&2; exec sleep 1000", "--", "cat"];
+        let stages = ["sh", "-c", "echo ready >&2; exec sleep 100", "--", "cat"];
         let mut terminal = Terminal::start(&[options, &stages].concat());
         terminal.expect("ready");
         let unipc = terminal.child.id();
@@ -411,7 +412,7 @@ fn ctrl_c_ends_all_programs_and_the_command() {
 
 #[test]
 fn ctrl_c_ends_the_script_around_it_too() {
-    let script = format!("{} pipe sh -c 'echo ready; exec sleep 1000' -- cat; echo went on", common::UNIPC);
+    let script = format!("{} pipe sh -c 'echo ready; exec sleep 100' -- cat; echo went on", common::UNIPC);
     let mut terminal = Terminal::start_command(&["bash", "-c", &script]);
     terminal.expect("ready");
     terminal.write("\x03");
@@ -422,7 +423,7 @@ fn ctrl_c_ends_the_script_around_it_too() {
 #[test]
 fn a_program_that_handles_ctrl_c_keeps_the_command() {
     let last = "trap 'echo caught' INT; echo ready; cat; exit 5";
-    let mut terminal = Terminal::start(&["sleep", "1000", "--", "sh", "-c", last]);
+    let mut terminal = Terminal::start(&["sleep", "100", "--", "sh", "-c", last]);
     terminal.expect("ready");
     terminal.write("\x03");
     terminal.expect("caught");

@@ -207,8 +207,9 @@ fn serve(running: &Running, relays: Vec<Relay>, signals: &mut Signals) -> Result
 
 /// Reaps each stage when it ends, in whichever order, and hands signals on meanwhile.
 fn wait(running: &Running, signals: &mut Signals) -> Result<Statuses, Failure> {
-    // A stage that has taken on another user's rights cannot be signalled; its reader or writer can.
-    let hand_on = |signal| running.stages().iter().for_each(|stage| drop(stage.signal(signal)));
+    // The last one first, or it could take the end of the others for the end of its input, and succeed. One
+    // that has taken on another user's rights cannot be signalled; its neighbours can.
+    let hand_on = |signal| running.stages().iter().rev().for_each(|stage| drop(stage.signal(signal)));
     // A stage that was started after Ctrl-C has not heard of it.
     signals.take(hand_on);
     let mut left: Vec<_> = running.stages().iter().collect();

@@ -43,6 +43,13 @@ pub struct Talk {
 }
 
 impl Talk {
+    /// Waits for these words, which are the first on standard error.
+    pub fn hear(&self, words: &str) {
+        let mut heard = vec![0; words.len()];
+        self.child.stderr.as_ref().unwrap().read_full(&mut heard, WATCHDOG).unwrap();
+        assert_eq!(heard, words.as_bytes());
+    }
+
     /// Writes `input` and closes it, and hears all.
     pub fn talk(mut self, input: &[u8]) -> Done {
         match self.child.communicate(input, WATCHDOG) {
