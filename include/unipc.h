@@ -1,5 +1,6 @@
 /*
- * unipc.h - local IPC on Linux: pipes, FIFOs, message queues, shared memory and semaphores.
+ * unipc.h - local IPC on Linux: pipes, FIFOs, message queues, shared memory, semaphores, processes and
+ *   pipelines.
  *
  * GENERATED from ipc-ffi/src by cbindgen 0.29.4: change it there and run `make header`.
  * SPDX-License-Identifier: MIT OR Apache-2.0
@@ -25,9 +26,10 @@
  * Safety is said in three words. "threads: any": any number of threads may make the call at once,
  *   on one handle too. "fork: yes": it may be made in a child of fork(2), with a handle from before,
  *   also if the parent had other threads: unipc has no lock that one of them could hold, and no
- *   thread of its own but those that notify, and on engine shm those that keep a descriptor. "signals: yes": a signal handler may make it. No call is a cancellation
- *   point: pthread_cancel(3) takes effect after it. Asynchronous cancellation
- *   (PTHREAD_CANCEL_ASYNCHRONOUS) must be off.
+ *   thread of its own but those that notify, on engine shm those that keep a descriptor, and one that
+ *   keeps children (see unipc_child_close() and `death_signal`). "signals: yes": a signal handler may
+ *   make it. No call is a cancellation point: pthread_cancel(3) takes effect after it. Asynchronous
+ *   cancellation (PTHREAD_CANCEL_ASYNCHRONOUS) must be off.
  *
  * Queues of engine shm are files of /dev/shm that all who use them have mapped. A thread takes part in
  *   one from its first call on it until it ends or the handle is closed, and that call can fail with
@@ -46,6 +48,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -66,6 +69,9 @@
 #define UNIPC_MILLISECONDS(n) ((int64_t)(n) * 1000000)
 #define UNIPC_MICROSECONDS(n) ((int64_t)(n) * 1000)
 
+/** The group of a command that leads a new process group. */
+#define UNIPC_GROUP_OWN (-1)
+
 /** What the structs below begin as: unipc_queue_options options = UNIPC_QUEUE_OPTIONS_INIT; */
 #define UNIPC_FIFO_OPTIONS_INIT { sizeof(unipc_fifo_options), 0, 0 }
 #define UNIPC_QUEUE_OPTIONS_INIT { sizeof(unipc_queue_options), 0, 0, 0, 0, 0, 0, 0, 0 }
@@ -73,6 +79,10 @@
 #define UNIPC_QUEUE_SLOT_INIT { sizeof(unipc_queue_slot), 0, 0, 0, 0, { 0, 0, 0 } }
 #define UNIPC_MEMORY_OPTIONS_INIT { sizeof(unipc_memory_options), 0, 0, 0, 0 }
 #define UNIPC_SEMAPHORE_OPTIONS_INIT { sizeof(unipc_semaphore_options), 0, 0, 0, 0 }
+#define UNIPC_COMMAND_INIT \
+    { sizeof(unipc_command), 0, 0, 0, 0, 0, { 0, 0, 0 }, { 0, 0, 0 }, { 0, 0, 0 }, 0, 0, 0, 0 }
+#define UNIPC_PIPELINE_OPTIONS_INIT \
+    { sizeof(unipc_pipeline_options), { 0, 0, 0 }, { 0, 0, 0 }, 0, 0, 0, 0, 0, 0 }
 
 #ifdef __cplusplus
 extern "C" {
@@ -129,6 +139,11 @@ extern "C" {
 #define UNIPC_SEMAPHORE_ALIGN 8
 
 /**
+ * A running or ended program that unipc_spawn() started. Opaque.
+ */
+typedef struct unipc_child unipc_child;
+
+/**
  * A FIFO, checked to be one, of which ends can be opened. Opaque.
  */
 typedef struct unipc_fifo unipc_fifo;
@@ -147,6 +162,11 @@ typedef struct unipc_pipe_reader unipc_pipe_reader;
  * The end of a pipe or FIFO that bytes go into. Opaque.
  */
 typedef struct unipc_pipe_writer unipc_pipe_writer;
+
+/**
+ * Programs that unipc_pipeline_spawn() started, the output of each the input of the next. Opaque.
+ */
+typedef struct unipc_pipeline unipc_pipeline;
 
 /**
  * An open message queue. Opaque.
@@ -214,6 +234,187 @@ typedef struct unipc_memory_options {
  * What this process may do with memory: one of the UNIPC_PROTECTION_ values.
  */
 typedef int unipc_protection;
+
+/**
+ * What a stream of a child is bound to: one of the UNIPC_REDIRECT_ values.
+ */
+typedef int unipc_redirect_kind;
+
+/**
+ * What a stream of a child is bound to. All zero: UNIPC_REDIRECT_INHERIT.
+ */
+typedef struct unipc_redirect {
+    /**
+     * Which of them.
+     */
+    unipc_redirect_kind kind;
+    /**
+     * For UNIPC_REDIRECT_FD. It stays the caller's; a writing end that stays open here is no end of file for
+     * who reads the other.
+     */
+    int fd;
+    /**
+     * For UNIPC_REDIRECT_READ, WRITE and APPEND.
+     */
+    const char *path;
+} unipc_redirect;
+
+/**
+ * A descriptor for a child.
+ */
+typedef struct unipc_descriptor {
+    /**
+     * Its number in the child; 0 to 2 are the standard streams.
+     */
+    int number;
+    /**
+     * Which one of this process's, whatever its number. It stays the caller's.
+     */
+    int fd;
+} unipc_descriptor;
+
+/**
+ * What to run, and how. Begin with UNIPC_COMMAND_INIT; in every field 0 is the default. One of `argv` and
+ * `shell` must be set.
+ *
+ * A child has this process's environment, directory, group and standard streams, unless set otherwise, and
+ * nothing else: every other descriptor is closed in it, no signal is blocked, and each is at its default.
+ */
+typedef struct unipc_command {
+    /**
+     * sizeof(unipc_command), as the caller compiled it.
+     */
+    size_t size;
+    /**
+     * The arguments, and NULL behind the last. The first is the program: without a slash it is searched in
+     * the directories of `PATH`, the child's; with one it is a path. Never a shell.
+     */
+    const char *const *argv;
+    /**
+     * Or a line for /bin/sh -c. What stands in it is a program of its own: never make one of what strangers
+     * say.
+     */
+    const char *shell;
+    /**
+     * The program, where argv[0] is to be something else. NULL: argv[0].
+     */
+    const char *program;
+    /**
+     * The whole environment, each "NAME=VALUE", and NULL behind the last. NULL: this process's. Where it has
+     * no `PATH`, programs are searched in /bin and /usr/bin.
+     */
+    const char *const *envp;
+    /**
+     * The working directory. NULL: this process's.
+     */
+    const char *directory;
+    /**
+     * Standard input.
+     */
+    struct unipc_redirect input;
+    /**
+     * Standard output.
+     */
+    struct unipc_redirect output;
+    /**
+     * Standard error.
+     */
+    struct unipc_redirect error;
+    /**
+     * Further descriptors, under numbers of choice; given out crosswise, too.
+     */
+    const struct unipc_descriptor *descriptors;
+    /**
+     * How many.
+     */
+    size_t descriptor_count;
+    /**
+     * The process group: 0: this process's; UNIPC_GROUP_OWN: a new one, which the child leads; or the number of
+     * one in this session.
+     */
+    int group;
+    /**
+     * The signal that the child gets when this process ends, however it does; 0: none. A thread of unipc's
+     * own then starts it, and lives as long; see PR_SET_PDEATHSIG(2const).
+     */
+    int death_signal;
+} unipc_command;
+
+/**
+ * Where the standard errors of the stages go: one of the UNIPC_ERRORS_ values.
+ */
+typedef int unipc_errors;
+
+/**
+ * How a pipeline is bound. Begin with UNIPC_PIPELINE_OPTIONS_INIT; in every field 0 is the default. NULL in
+ * place of the struct is every default.
+ */
+typedef struct unipc_pipeline_options {
+    /**
+     * sizeof(unipc_pipeline_options), as the caller compiled it.
+     */
+    size_t size;
+    /**
+     * The input of the first stage. UNIPC_REDIRECT_INHERIT: as its command says.
+     */
+    struct unipc_redirect input;
+    /**
+     * The output of the last stage. UNIPC_REDIRECT_INHERIT: as its command says.
+     */
+    struct unipc_redirect output;
+    /**
+     * The joints that pass this process, each by the number of the stage before it: those, and nothing
+     * else, does unipc_pipeline_take_joint() give.
+     */
+    const size_t *joints;
+    /**
+     * How many.
+     */
+    size_t joint_count;
+    /**
+     * Where the standard errors go.
+     */
+    unipc_errors errors;
+    /**
+     * Not 0: the pipeline succeeds if every stage does. 0: if the last one does.
+     */
+    int pipefail;
+    /**
+     * The process group of all stages: UNIPC_GROUP_OWN: a new one, which the first stage leads; or the number of
+     * one. 0: as each command says.
+     */
+    int group;
+    /**
+     * 0.
+     */
+    int reserved;
+} unipc_pipeline_options;
+
+/**
+ * How a program ended.
+ */
+typedef struct unipc_status {
+    /**
+     * As wait(2) has it, for WIFEXITED() and its like.
+     */
+    int raw;
+    /**
+     * What it gave to exit(3), 0 to 255; -1: a signal ended it.
+     */
+    int code;
+    /**
+     * The signal that ended it; 0: it exited.
+     */
+    int signal;
+    /**
+     * 1: that left a core dump.
+     */
+    int core_dumped;
+    /**
+     * One number, as a shell has it in `$?`: the code, or 128 and the signal's.
+     */
+    int shell_code;
+} unipc_status;
 
 /**
  * What does the work behind a queue or a semaphore: one of the UNIPC_ENGINE_ values.
@@ -420,6 +621,61 @@ typedef struct unipc_semaphore_options {
 #define UNIPC_PROTECTION_READ_WRITE 2
 
 /**
+ * Each stage's as its command says.
+ */
+#define UNIPC_ERRORS_AS_SET 0
+
+/**
+ * A pipe for each stage.
+ */
+#define UNIPC_ERRORS_APART 1
+
+/**
+ * One pipe for all. Lines of up to UNIPC_PIPE_BUF bytes, written at once, do not mix.
+ */
+#define UNIPC_ERRORS_MERGED 2
+
+/**
+ * What this process has there.
+ */
+#define UNIPC_REDIRECT_INHERIT 0
+
+/**
+ * /dev/null.
+ */
+#define UNIPC_REDIRECT_NULL 1
+
+/**
+ * A pipe that is made for it, whose other end the handle gives: unipc_child_take_input() and its like.
+ */
+#define UNIPC_REDIRECT_PIPE 2
+
+/**
+ * The descriptor `fd`: of a file, of the end of a pipe or FIFO (unipc_pipe_writer_fd()), of whatever.
+ */
+#define UNIPC_REDIRECT_FD 3
+
+/**
+ * The file `path`, opened for reading. A FIFO is waited for until somebody writes to it.
+ */
+#define UNIPC_REDIRECT_READ 4
+
+/**
+ * The file `path`, opened for writing; made with mode 0666 under the umask if it is not there, emptied if it is.
+ */
+#define UNIPC_REDIRECT_WRITE 5
+
+/**
+ * The file `path`, opened for writing at its end; made if it is not there.
+ */
+#define UNIPC_REDIRECT_APPEND 6
+
+/**
+ * Where standard output goes: for standard error alone.
+ */
+#define UNIPC_REDIRECT_STDOUT 7
+
+/**
  * The version of the library that is running, "MAJOR.MINOR.PATCH"; the UNIPC_VERSION_ macros
  * are that of the header.
  *
@@ -443,7 +699,7 @@ const char *unipc_version(void);
 const char *unipc_last_error(void);
 
 /**
- * Frees what unipc_queue_receive_alloc() gave. NULL is allowed.
+ * Frees what unipc_queue_receive_alloc() gave, or an output of a child or pipeline. NULL is allowed.
  *
  * - Ownership: takes `memory`.
  * - Blocking: never.
@@ -1397,6 +1653,644 @@ int unipc_pipe_writer_duplicate_onto(const struct unipc_pipe_writer *writer,
  * @return 0, or -1 with errno set.
  */
 int unipc_pipe_writer_close(struct unipc_pipe_writer *writer);
+
+/**
+ * Starts `count` programs, the first one first, and connects the output of each with the input of the next.
+ * Between them this process takes no part, and keeps nothing open. What `stages` say of their standard inputs
+ * and outputs holds where the pipeline begins and ends, unless `options`, which may be NULL, say otherwise.
+ *
+ * - Ownership: the handle is the caller's, until unipc_pipeline_close(). `stages`, all of one size, `options` and
+ *   all in them stay the caller's, their descriptors too.
+ * - Blocking: as unipc_spawn(); and up to 100 ms, where a stage cannot be started and those before it
+ *   are ended.
+ * - Errors: those of unipc_spawn(), of any stage: the sentence names the program and its place, as "stage 3 of
+ *   5", and the stages before it are ended and reaped. EINVAL: no stages; a joint, place of errors or group that
+ *   there is not; E2BIG: options of a newer header.
+ * - Safety: threads: any, while none changes the environment; fork: yes; signals: no.
+ * - See: posix_spawn(3), pipe(7)
+ *
+ * @return the handle, or NULL with errno set.
+ */
+struct unipc_pipeline *unipc_pipeline_spawn(const struct unipc_command *stages,
+                                            size_t count,
+                                            const struct unipc_pipeline_options *options);
+
+/**
+ * Waits until every stage has ended, and stores in `statuses` how the first `count` of them did. The statuses
+ * stay known: waiting again, after unipc_pipeline_communicate() too, gives them again.
+ *
+ * Success is that of the last stage, or, with `pipefail`, of every stage. A stage that SIGPIPE killed because the
+ * next one left early, as `yes` in `yes | head -1`, is no failure, unless it is the last.
+ *
+ * - Ownership: `statuses` stays the caller's; NULL if `count` is 0.
+ * - Blocking: up to `timeout` nanoseconds in all; UNIPC_FOREVER; 0: not at all.
+ * - Errors: EAGAIN: a stage runs, and not to wait; ETIMEDOUT; EINTR: a signal handler ran; ECHILD: all have
+ *   ended, but a status is lost, as said of unipc_child_wait(); EINVAL: `count` is more than there are stages; the
+ *   timeout.
+ * - Safety: threads: any; fork: ECHILD; signals: no.
+ * - See: waitid(2)
+ *
+ * @return 1 if the pipeline succeeded, 0 if not, or -1 with errno set.
+ */
+int unipc_pipeline_wait(const struct unipc_pipeline *pipeline,
+                        struct unipc_status *statuses,
+                        size_t count,
+                        int64_t timeout);
+
+/**
+ * Which stage, counted from 0, makes the pipeline a failure: the last one, or with `pipefail` the last that
+ * failed. Its `shell_code` is what a shell would have in `$?`.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: EAGAIN: a stage runs; ECHILD as unipc_pipeline_wait().
+ * - Safety: threads: any; fork: ECHILD; signals: no.
+ * - See: waitid(2)
+ *
+ * @return its number; that of all stages if the pipeline succeeded; or -1 with errno set.
+ */
+ssize_t unipc_pipeline_failed(const struct unipc_pipeline *pipeline);
+
+/**
+ * Writes `length` bytes to the first stage and closes its input, reads the output of the last and every
+ * standard error to their ends, all at the same time and in any amount, and waits for the stages. `output`, which
+ * may be NULL, receives the output; `errors` the first `count` of the standard errors: one a stage, or with
+ * UNIPC_ERRORS_MERGED one for all. A stage that leaves early is no error; unipc_pipeline_wait() tells its status.
+ *
+ * The ends of file come when no process has the pipe open any more: a grandchild that lives on delays them.
+ *
+ * - Ownership: `input` stays the caller's; NULL if `length` is 0. The bytes that `output` and `errors` then
+ *   point to are the caller's, until unipc_free() of each; a NUL stands behind them. On failure nothing is stored.
+ * - Blocking: up to `timeout` nanoseconds in all; UNIPC_FOREVER; 0: what can be moved without waiting is.
+ * - Errors: ETIMEDOUT; EAGAIN; EINTR: nothing is lost and the stages run on: call again with the same input
+ *   to go on, or take what was read by unipc_pipeline_partial_output(); EINVAL: there is input, and that of the
+ *   first stage is no pipe to this process; less input than went already; `count` is more than there are; a
+ *   joint that was not taken; the timeout; ENOMEM; ECHILD as unipc_pipeline_wait(): what was read is
+ *   still to be taken.
+ * - Safety: threads: no other may be in a call on the handle; fork: ECHILD; signals: no.
+ * - See: poll(2), waitid(2)
+ *
+ * @return 1 if the pipeline succeeded, 0 if not, or -1 with errno set.
+ */
+int unipc_pipeline_communicate(struct unipc_pipeline *pipeline,
+                               const void *input,
+                               size_t length,
+                               struct iovec *output,
+                               struct iovec *errors,
+                               size_t count,
+                               int64_t timeout);
+
+/**
+ * Takes what unipc_pipeline_communicate() has read before it failed. If that is called again, it gives what comes
+ * after.
+ *
+ * - Ownership: the bytes that `output`, which may be NULL, and the first `count` of `errors` then point to are the
+ *   caller's, until unipc_free() of each; a NUL stands behind them. What is not asked for is lost.
+ * - Blocking: never.
+ * - Errors: EINVAL: `count` is more than there are; ENOMEM.
+ * - Safety: threads: no other may be in a call on the handle; fork: yes; signals: no.
+ * - See: poll(2)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_pipeline_partial_output(struct unipc_pipeline *pipeline,
+                                  struct iovec *output,
+                                  struct iovec *errors,
+                                  size_t count);
+
+/**
+ * Sends a signal to every stage that has not ended; to their group, where they have one of their own.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: EINVAL: there is no such signal; EPERM: a stage has taken on another user's rights.
+ * - Safety: threads: any, also while others wait for it; fork: yes; signals: no.
+ * - See: kill(2)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_pipeline_signal(const struct unipc_pipeline *pipeline,
+                          int signal);
+
+/**
+ * Ends the pipeline: SIGTERM (and SIGCONT) to every stage, SIGKILL to those that still run after `grace`
+ * nanoseconds, to their group where they have one of their own; waits for all, and stores in `statuses` how the
+ * first `count` ended. What stands in the outputs can still be read.
+ *
+ * - Ownership: `statuses` stays the caller's; NULL if `count` is 0.
+ * - Blocking: up to `grace`, and until killed stages have ended.
+ * - Errors: EPERM: a stage has taken on another user's rights; EINTR: a signal handler ran: call again; ECHILD as
+ *   unipc_pipeline_wait(); EINVAL: `count` is more than there are stages; the grace.
+ * - Safety: threads: no other may be in a call on the handle; fork: ECHILD; signals: no.
+ * - See: pidfd_send_signal(2), waitid(2)
+ *
+ * @return 1 if the pipeline succeeded all the same, 0 if not, or -1 with errno set.
+ */
+int unipc_pipeline_cancel(struct unipc_pipeline *pipeline,
+                          struct unipc_status *statuses,
+                          size_t count,
+                          int64_t grace);
+
+/**
+ * How many stages the pipeline has.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: those of every call.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: pipe(7)
+ *
+ * @return the count, or -1 with errno set.
+ */
+ssize_t unipc_pipeline_count(const struct unipc_pipeline *pipeline);
+
+/**
+ * The number of a stage's process; `stage` is counted from 0. It may be another's once the stage was waited
+ * for.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: EINVAL: there is no such stage.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: getpid(2)
+ *
+ * @return the number, or -1 with errno set.
+ */
+pid_t unipc_pipeline_stage_pid(const struct unipc_pipeline *pipeline,
+                               size_t stage);
+
+/**
+ * The pidfd of a stage, for poll(2) and its kin: readable once it has ended.
+ *
+ * - Ownership: stays the handle's: not to be closed, and good until unipc_pipeline_close().
+ * - Blocking: never.
+ * - Errors: EINVAL: there is no such stage.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: pidfd_open(2)
+ *
+ * @return the descriptor, or -1 with errno set.
+ */
+int unipc_pipeline_stage_fd(const struct unipc_pipeline *pipeline, size_t stage);
+
+/**
+ * Sends one stage a signal, and never another process.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: ESRCH: it was waited for; EINVAL: there is no such stage or signal; EPERM.
+ * - Safety: threads: any, also while others wait for it; fork: yes; signals: no.
+ * - See: pidfd_send_signal(2)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_pipeline_stage_signal(const struct unipc_pipeline *pipeline, size_t stage, int signal);
+
+/**
+ * Waits until one stage has ended, and stores how in `status`, which may be NULL.
+ *
+ * - Ownership: none changes.
+ * - Blocking: up to `timeout` nanoseconds on the monotonic clock; UNIPC_FOREVER; 0: not at all.
+ * - Errors: those of unipc_child_wait(); EINVAL: there is no such stage.
+ * - Safety: threads: any; fork: ECHILD; signals: no.
+ * - See: waitid(2)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_pipeline_stage_wait(const struct unipc_pipeline *pipeline,
+                              size_t stage,
+                              struct unipc_status *status,
+                              int64_t timeout);
+
+/**
+ * Takes the end of the first stage's input, where that is UNIPC_REDIRECT_PIPE. Closing it is the end of file for
+ * the stage.
+ *
+ * - Ownership: the end is the caller's, until unipc_pipe_writer_close(), and no longer that of
+ *   unipc_pipeline_communicate().
+ * - Blocking: never.
+ * - Errors: EBADF: it is no such pipe, or was taken.
+ * - Safety: threads: no other may be in a call on the handle; fork: yes; signals: no.
+ * - See: pipe(7)
+ *
+ * @return the handle, or NULL with errno set.
+ */
+struct unipc_pipe_writer *unipc_pipeline_take_input(struct unipc_pipeline *pipeline);
+
+/**
+ * Takes the end of the last stage's output, where that is UNIPC_REDIRECT_PIPE.
+ *
+ * - Ownership: the end is the caller's, until unipc_pipe_reader_close(), and no longer that of
+ *   unipc_pipeline_communicate().
+ * - Blocking: never.
+ * - Errors: EBADF: it is no such pipe, or was taken.
+ * - Safety: threads: no other may be in a call on the handle; fork: yes; signals: no.
+ * - See: pipe(7)
+ *
+ * @return the handle, or NULL with errno set.
+ */
+struct unipc_pipe_reader *unipc_pipeline_take_output(struct unipc_pipeline *pipeline);
+
+/**
+ * Takes the end of a stage's standard error, counted from 0, where that is a pipe; with UNIPC_ERRORS_MERGED
+ * number 0 is that of all.
+ *
+ * - Ownership: the end is the caller's, until unipc_pipe_reader_close(), and no longer that of
+ *   unipc_pipeline_communicate().
+ * - Blocking: never.
+ * - Errors: EBADF: it is no such pipe, or was taken; EINVAL: there is no such number.
+ * - Safety: threads: no other may be in a call on the handle; fork: yes; signals: no.
+ * - See: pipe(7)
+ *
+ * @return the handle, or NULL with errno set.
+ */
+struct unipc_pipe_reader *unipc_pipeline_take_error(struct unipc_pipeline *pipeline,
+                                                    size_t number);
+
+/**
+ * Takes both ends of a joint that was opened: what `reader` gives came out of stage `number`, what `writer` takes
+ * goes into the next. Passing it on is the caller's, by unipc_pipe_splice_to() and unipc_pipe_tee() without a copy;
+ * then both are closed.
+ *
+ * - Ownership: the ends are the caller's, until unipc_pipe_reader_close() and unipc_pipe_writer_close(). On failure
+ *   nothing is stored.
+ * - Blocking: never.
+ * - Errors: EBADF: it was not opened, or was taken.
+ * - Safety: threads: no other may be in a call on the handle; fork: yes; signals: no.
+ * - See: splice(2), tee(2)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_pipeline_take_joint(struct unipc_pipeline *pipeline,
+                              size_t number,
+                              struct unipc_pipe_reader **reader,
+                              struct unipc_pipe_writer **writer);
+
+/**
+ * Closes the handle, and the ends that were not taken. NULL is allowed. It kills no stage, never waits and never
+ * leaves a zombie, as said of unipc_child_close().
+ *
+ * - Ownership: takes the handle.
+ * - Blocking: never.
+ * - Errors: EBADF: it is closed already.
+ * - Safety: threads: none may be in a call on the handle; fork: the handles of parent and child are closed
+ *   separately; signals: no.
+ * - See: waitid(2)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_pipeline_close(struct unipc_pipeline *pipeline);
+
+/**
+ * Starts `/bin/sh -c line` and opens a stream: of what that writes to its standard output ("r"), to what it
+ * reads from its standard input ("w"), or both ("r+").
+ *
+ * The stream is used as any other of stdio's, but has no descriptor (fileno(3) is -1) and no position. Reading
+ * is the end of file when the program, and all to whom it gave its output, have closed that; writing
+ * to a program that has left is EPIPE, and no SIGPIPE where that would end this one. "r" and "w" are
+ * buffered. "r+" is not, so that each call writes at once and reading and writing can alternate as they
+ * please; unipc_popen_finish() ends its writing half. Who writes more than two pipes hold to a program that
+ * answers while nobody reads its answers waits for ever: there, use unipc_child_communicate().
+ *
+ * - Ownership: the stream is the caller's, until unipc_pclose(). fclose(3) closes it too, and leaves the program
+ *   as unipc_child_close() does. `line` and `mode` stay the caller's.
+ * - Blocking: until the shell is loaded.
+ * - Errors: EINVAL: the mode; EMFILE; ENFILE; ENOMEM; EAGAIN: the limit of processes. What reading and
+ *   writing give, errno and unipc_last_error() tell.
+ * - Safety: threads: any, on the stream as stdio has it; fork: yes; signals: no.
+ * - See: popen(3), fopencookie(3)
+ *
+ * @return the stream, or NULL with errno set.
+ */
+FILE *unipc_popen(const char *line,
+                  const char *mode);
+
+/**
+ * Starts a command, an argument vector say, and opens a stream as unipc_popen() does. What the stream is bound
+ * to it replaces in the command; the other streams are as that says, but none is UNIPC_REDIRECT_PIPE.
+ *
+ * - Ownership: as unipc_popen(); `command` and all in it stays the caller's.
+ * - Blocking: as unipc_spawn().
+ * - Errors: those of unipc_spawn(); EINVAL: the mode; a pipe that nobody would have the end of.
+ * - Safety: threads: any, while none changes the environment; fork: yes; signals: no.
+ * - See: popen(3), posix_spawn(3)
+ *
+ * @return the stream, or NULL with errno set.
+ */
+FILE *unipc_popen_command(const struct unipc_command *command,
+                          const char *mode);
+
+/**
+ * Closes the writing half of a stream of mode "r+" or "w": the program finds the end of its input. What stands
+ * in the stream's buffer is written first.
+ *
+ * - Ownership: none changes; what the program writes is still to be read, and the stream to be closed.
+ * - Blocking: until the program has taken what stands in the buffer.
+ * - Errors: EBADF: the stream is none of unipc_popen(), or closed; EINTR: a signal handler ran: call again.
+ * - Safety: threads: waits for those that use the stream; fork: yes; signals: no.
+ * - See: popen(3), shutdown(2)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_popen_finish(FILE *stream);
+
+/**
+ * The number of the stream's process: the shell's or the program's.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: EBADF: the stream is none of unipc_popen(), or closed.
+ * - Safety: threads: any, also while others use the stream; fork: yes; signals: no.
+ * - See: popen(3)
+ *
+ * @return the number, or -1 with errno set.
+ */
+pid_t unipc_popen_pid(FILE *stream);
+
+/**
+ * Sends the stream's process a signal: that of the shell, where there is one, and not of what it started.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: EBADF: the stream is none of unipc_popen(), or closed; EINVAL: there is no such signal; EPERM.
+ * - Safety: threads: any, also while others use the stream; fork: yes; signals: no.
+ * - See: pidfd_send_signal(2)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_popen_signal(FILE *stream,
+                       int signal);
+
+/**
+ * Closes a stream: writes what stands in its buffer, closes its pipes, waits for the program and stores in
+ * `status`, which may be NULL, how it ended. A program that still writes is killed by SIGPIPE; that it did not
+ * read everything is no error here: its status tells.
+ *
+ * - Ownership: takes the stream, when it is 0 or ECHILD. On any other failure the stream stays the caller's, to be
+ *   closed again; nothing that was written to it is lost, but when all was, its pipes are closed already.
+ * - Blocking: up to `timeout` nanoseconds on the monotonic clock; UNIPC_FOREVER; 0: not at all.
+ * - Errors: EBADF: the stream is none of unipc_popen(), or closed; EAGAIN: the program runs, and not to wait;
+ *   ETIMEDOUT: it runs on, unipc_popen_signal() reaches it; EINTR: a signal handler ran; ECHILD: it has
+ *   ended, but its status is lost as said of unipc_child_wait(); EINVAL: the timeout.
+ * - Safety: threads: no other may use the stream; fork: ECHILD; signals: no.
+ * - See: pclose(3)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_pclose(FILE *stream,
+                 struct unipc_status *status,
+                 int64_t timeout);
+
+/**
+ * Starts a program. When it comes back the program runs, or did already; what prevents that is an error
+ * here.
+ *
+ * - Ownership: the handle is the caller's, until unipc_child_close(). `command` and all in it stays the
+ *   caller's, its descriptors too.
+ * - Blocking: until the program is loaded, and, where it has a FIFO to open, until the other end is.
+ * - Errors: the sentence names the program, or the directory or file that it is about. ENOENT: there is no
+ *   such program, directory, file, or interpreter of a script; EACCES: it is not executable, or a directory
+ *   may not be searched; ENOEXEC: the kernel does not run it, as a script without `#!`; EINVAL: neither or
+ *   both of `argv` and `shell`, an empty `argv`, a kind, group or signal that there is not, an entry of
+ *   `envp`; E2BIG: more arguments than the kernel takes, or a command of a newer header; EBADF: a descriptor
+ *   is closed, or its number negative or beyond RLIMIT_NOFILE; EAGAIN: the limit of processes; EPERM, ESRCH:
+ *   there is no such group in this session; EMFILE; ENFILE; ENOMEM; ENOSYS: Linux older than 5.4.
+ * - Safety: threads: any, while none changes the environment; fork: yes; signals: no.
+ * - See: posix_spawn(3)
+ *
+ * @return the handle, or NULL with errno set.
+ */
+struct unipc_child *unipc_spawn(const struct unipc_command *command);
+
+/**
+ * Waits until the child has ended, and stores how in `status`, which may be NULL. The status stays known:
+ * waiting again gives it again.
+ *
+ * A child that waits for the end of its input does not end while that is open here, nor one that writes
+ * more than a pipe holds while nobody reads. unipc_child_communicate() sees to both.
+ *
+ * - Ownership: none changes.
+ * - Blocking: up to `timeout` nanoseconds on the monotonic clock; UNIPC_FOREVER; 0: not at all.
+ * - Errors: EAGAIN: it runs, and not to wait; ETIMEDOUT: it runs on; EINTR: a signal handler ran; ECHILD: it
+ *   has ended, but its status is lost, because this process ignores SIGCHLD, waited for it by other means,
+ *   or is a fork of its parent; EINVAL: the timeout.
+ * - Safety: threads: any, and each gets the status; fork: ECHILD; signals: no.
+ * - See: waitid(2)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_child_wait(const struct unipc_child *child,
+                     struct unipc_status *status,
+                     int64_t timeout);
+
+/**
+ * The process's number. It may be another's once the child was waited for.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: those of every call.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: getpid(2)
+ *
+ * @return the number, or -1 with errno set.
+ */
+pid_t unipc_child_pid(const struct unipc_child *child);
+
+/**
+ * The pidfd of the child, for poll(2) and its kin: readable once it has ended. Wait by unipc_child_wait(), not
+ * by waitid(2).
+ *
+ * - Ownership: stays the handle's: not to be closed, and good until unipc_child_close().
+ * - Blocking: never.
+ * - Errors: those of every call.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: pidfd_open(2)
+ *
+ * @return the descriptor, or -1 with errno set.
+ */
+int unipc_child_fd(const struct unipc_child *child);
+
+/**
+ * Sends the child a signal, and never another process. 0 only asks whether it could be sent. A child that
+ * has ended and was not waited for takes every signal, without effect.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: ESRCH: it was waited for; EINVAL: there is no such signal; EPERM: it has taken on another user's
+ *   rights.
+ * - Safety: threads: any, also while others wait for it; fork: yes; signals: no.
+ * - See: pidfd_send_signal(2)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_child_signal(const struct unipc_child *child,
+                       int signal);
+
+/**
+ * Sends a signal to the process group of a child that leads one (UNIPC_GROUP_OWN), also to those of it that
+ * outlive the child.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: ESRCH: nobody is left, or, before Linux 6.9, the child was waited for; EINVAL: there is no such
+ *   signal, or it leads no group; EPERM.
+ * - Safety: threads: any, also while others wait for it; fork: yes; signals: no.
+ * - See: kill(2)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_child_signal_group(const struct unipc_child *child,
+                             int signal);
+
+/**
+ * Sends SIGKILL. That the child has ended already is no error. It is to be waited for, or closed, still.
+ *
+ * - Ownership: none changes.
+ * - Blocking: never.
+ * - Errors: EPERM: it has taken on another user's rights.
+ * - Safety: threads: any, also while others wait for it; fork: yes; signals: no.
+ * - See: pidfd_send_signal(2)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_child_kill(const struct unipc_child *child);
+
+/**
+ * Ends the child: SIGTERM (and SIGCONT, should it be stopped), SIGKILL if it still runs after `grace`
+ * nanoseconds, to its whole group if it leads one; waits for it and stores in `status`, which may be NULL, how
+ * it ended. With UNIPC_FOREVER it is never killed, with 0 at once.
+ *
+ * - Ownership: none changes.
+ * - Blocking: up to `grace`, and until a killed child has ended.
+ * - Errors: EPERM: it has taken on another user's rights; EINTR: a signal handler ran: call again; ECHILD as
+ *   unipc_child_wait(); EINVAL: the grace.
+ * - Safety: threads: any; fork: ECHILD; signals: no.
+ * - See: pidfd_send_signal(2), waitid(2)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_child_terminate(const struct unipc_child *child,
+                          struct unipc_status *status,
+                          int64_t grace);
+
+/**
+ * Takes the end of the child's standard input, where that is UNIPC_REDIRECT_PIPE. Closing it is the end of
+ * file for the child.
+ *
+ * - Ownership: the end is the caller's, until unipc_pipe_writer_close(), and no longer that of
+ *   unipc_child_communicate().
+ * - Blocking: never.
+ * - Errors: EBADF: it is no such pipe, or was taken.
+ * - Safety: threads: no other may be in a call on the handle; fork: yes; signals: no.
+ * - See: pipe(7)
+ *
+ * @return the handle, or NULL with errno set.
+ */
+struct unipc_pipe_writer *unipc_child_take_input(struct unipc_child *child);
+
+/**
+ * Takes the end of the child's standard output, where that is UNIPC_REDIRECT_PIPE.
+ *
+ * - Ownership: the end is the caller's, until unipc_pipe_reader_close(), and no longer that of
+ *   unipc_child_communicate().
+ * - Blocking: never.
+ * - Errors: EBADF: it is no such pipe, or was taken.
+ * - Safety: threads: no other may be in a call on the handle; fork: yes; signals: no.
+ * - See: pipe(7)
+ *
+ * @return the handle, or NULL with errno set.
+ */
+struct unipc_pipe_reader *unipc_child_take_output(struct unipc_child *child);
+
+/**
+ * Takes the end of the child's standard error, where that is UNIPC_REDIRECT_PIPE.
+ *
+ * - Ownership: the end is the caller's, until unipc_pipe_reader_close(), and no longer that of
+ *   unipc_child_communicate().
+ * - Blocking: never.
+ * - Errors: EBADF: it is no such pipe, or was taken.
+ * - Safety: threads: no other may be in a call on the handle; fork: yes; signals: no.
+ * - See: pipe(7)
+ *
+ * @return the handle, or NULL with errno set.
+ */
+struct unipc_pipe_reader *unipc_child_take_error(struct unipc_child *child);
+
+/**
+ * Writes `length` bytes to the child's standard input and closes that, reads its standard output and error
+ * to their ends, all at the same time and in any amount, and waits for it. `output`, `error` and `status`
+ * receive what came; each may be NULL. That the child leaves its input early is no error: its status tells.
+ *
+ * The ends of file come when no process has the pipe open any more: a grandchild that lives on delays
+ * them.
+ *
+ * - Ownership: `input` stays the caller's; NULL if `length` is 0. The bytes that `output` and `error` then
+ *   point to are the caller's, until unipc_free(); a NUL stands behind them. On failure nothing is stored.
+ * - Blocking: up to `timeout` nanoseconds in all; UNIPC_FOREVER; 0: what can be moved without waiting is.
+ * - Errors: ETIMEDOUT; EAGAIN; EINTR: nothing is lost and the child runs on: call again with the same input
+ *   to go on, or take what was read by unipc_child_partial_output(); EINVAL: there is input, and standard
+ *   input is no pipe to this process; less input than went already; the timeout; ENOMEM; ECHILD as
+ *   unipc_child_wait(): what was read is still to be taken.
+ * - Safety: threads: no other may be in a call on the handle; fork: ECHILD; signals: no.
+ * - See: poll(2), waitid(2)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_child_communicate(struct unipc_child *child,
+                            const void *input,
+                            size_t length,
+                            struct iovec *output,
+                            struct iovec *error,
+                            struct unipc_status *status,
+                            int64_t timeout);
+
+/**
+ * Takes what unipc_child_communicate() has read before it failed. If that is called again, it gives what comes
+ * after.
+ *
+ * - Ownership: the bytes that `output` and `error`, either of which may be NULL, then point to are the caller's,
+ *   until unipc_free(); a NUL stands behind them. What goes into a NULL is lost.
+ * - Blocking: never.
+ * - Errors: ENOMEM.
+ * - Safety: threads: no other may be in a call on the handle; fork: yes; signals: no.
+ * - See: poll(2)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_child_partial_output(struct unipc_child *child,
+                               struct iovec *output,
+                               struct iovec *error);
+
+/**
+ * Closes the handle, and the ends of pipes that were not taken. NULL is allowed. It never kills the child, never
+ * waits and never leaves a zombie: a child that has ended is reaped, and one that runs is left to run, and
+ * reaped when it ends, by the one thread that unipc has for that.
+ *
+ * - Ownership: takes the handle.
+ * - Blocking: never.
+ * - Errors: EBADF: it is closed already.
+ * - Safety: threads: none may be in a call on the handle; fork: the handles of parent and child are closed
+ *   separately; signals: no.
+ * - See: waitid(2)
+ *
+ * @return 0, or -1 with errno set.
+ */
+int unipc_child_close(struct unipc_child *child);
+
+/**
+ * Writes how a program ended, as "exited with 3" or "killed by SIGTERM", and a NUL; of a text that is longer than
+ * `length` bytes, the beginning. `raw` is that of a unipc_status, or from wait(2).
+ *
+ * - Ownership: `buffer` stays the caller's; NULL if `length` is 0.
+ * - Blocking: never.
+ * - Errors: those of every call.
+ * - Safety: threads: any; fork: yes; signals: no.
+ * - See: wait(2), snprintf(3)
+ *
+ * @return the length of the whole text, without the NUL, or -1 with errno set.
+ */
+ssize_t unipc_status_text(int raw,
+                          char *buffer,
+                          size_t length);
 
 /**
  * Makes a queue that must not exist yet, on whichever engine, and opens it.

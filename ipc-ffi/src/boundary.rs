@@ -5,6 +5,7 @@
 mod failure;
 mod handle;
 mod presence;
+pub mod stdio;
 
 pub use failure::{Failure, last_error};
 pub use handle::{Handle, Inside, Kind, close, enter, get, get_mut, hand};
@@ -147,16 +148,41 @@ pub unsafe fn text<'a>(argument: &'static str, text: *const c_char) -> Result<&'
     unsafe { CStr::from_ptr(text) }.to_str().map_err(|_| Failure::NotUtf8(argument))
 }
 
-/// A NUL-terminated path, of whatever bytes.
+/// A NUL-terminated string, of whatever bytes.
+///
+/// # Safety
+/// As [`text`].
+pub unsafe fn string<'a>(argument: &'static str, string: *const c_char) -> Result<&'a OsStr, Failure> {
+    if string.is_null() {
+        return Err(Failure::Null(argument));
+    }
+    // SAFETY: not NULL, so a C string for as long as the call.
+    Ok(OsStr::from_bytes(unsafe { CStr::from_ptr(string) }.to_bytes()))
+}
+
+/// Such strings, and NULL behind the last.
+///
+/// # Safety
+/// `start` is NULL or such an array, and stays so for the call.
+pub unsafe fn strings<'a>(argument: &'static str, start: *const *const c_char) -> Result<Vec<&'a OsStr>, Failure> {
+    if start.is_null() {
+        return Err(Failure::Null(argument));
+    }
+    let mut all = Vec::new();
+    // SAFETY: NULL has not come yet, so there is one more.
+    while let Ok(next) = unsafe { string(argument, *start.add(all.len())) } {
+        all.push(next);
+    }
+    Ok(all)
+}
+
+/// A NUL-terminated path.
 ///
 /// # Safety
 /// As [`text`].
 pub unsafe fn path<'a>(path: *const c_char) -> Result<&'a Path, Failure> {
-    if path.is_null() {
-        return Err(Failure::Null("path"));
-    }
-    // SAFETY: not NULL, so a C string for as long as the call.
-    Ok(Path::new(OsStr::from_bytes(unsafe { CStr::from_ptr(path) }.to_bytes())))
+    // SAFETY: as this function's.
+    Ok(Path::new(unsafe { string("path", path) }?))
 }
 
 /// Bytes to read from; NULL is as good as any pointer where there are none.
@@ -232,6 +258,20 @@ pub unsafe fn array<'a, T>(argument: &'static str, start: *const T, count: usize
     Ok(if count == 0 { &[] } else { unsafe { slice::from_raw_parts(start, count) } })
 }
 
+/// Places for several results.
+///
+/// # Safety
+/// `start` is NULL or `count` of them, which nobody else uses during the call.
+pub unsafe fn places<'a, T>(
+    argument: &'static str,
+    start: *mut T,
+    count: usize,
+) -> Result<&'a mut [MaybeUninit<T>], Failure> {
+    check_range(argument, start.cast(), count.saturating_mul(size_of::<T>()))?;
+    // SAFETY: so many, in less than isize::MAX bytes, at a pointer that is not NULL; nothing is read.
+    Ok(if count == 0 { &mut [] } else { unsafe { slice::from_raw_parts_mut(start.cast(), count) } })
+}
+
 /// A descriptor that stays the caller's.
 ///
 /// # Safety
@@ -292,6 +332,31 @@ pub unsafe fn options<T: Versioned>(given: *const T) -> Result<T, Failure> {
     }
     // SAFETY: integers and raw pointers, each of them written or zero.
     Ok(unsafe { all.assume_init() })
+}
+
+/// Several of them, laid side by side by one caller, and so of one version.
+///
+/// # Safety
+/// `start` is NULL or `count` structs, each as long as the first field of the first says.
+pub unsafe fn versions<T: Versioned>(argument: &'static str, start: *const T, count: usize) -> Result<Vec<T>, Failure> {
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    if start.is_null() {
+        return Err(Failure::Null(argument));
+    }
+    // SAFETY: a size leads every such struct.
+    let step = check_size(unsafe { start.cast::<usize>().read() })?;
+    check_range(argument, start.cast(), count.saturating_mul(step))?;
+    let each = (0..count).map(|at| {
+        // SAFETY: so many of that size are there.
+        unsafe {
+            let given = start.byte_add(at * step);
+            let size = given.cast::<usize>().read();
+            if size == step { options(given) } else { Err(Failure::Size(size)) }
+        }
+    });
+    each.collect()
 }
 
 /// Fills the caller's struct as far as it goes, and with zeroes where it goes further than ours.
@@ -359,6 +424,21 @@ pub unsafe fn store<T>(place: *mut T, value: T) {
     }
 }
 
+/// Writes as much of `text` as fits, and a NUL behind it; nothing where there is no room at all.
+///
+/// # Safety
+/// `place` is NULL or `length` bytes, writable for the call.
+pub unsafe fn tell(argument: &'static str, place: *mut c_char, length: usize, text: &str) -> Result<usize, Failure> {
+    // SAFETY: as this function's.
+    let place = unsafe { buffer(argument, place.cast(), length) }?;
+    if let Some(most) = length.checked_sub(1) {
+        let fits = text.len().min(most);
+        place[..fits].copy_from_slice(&text.as_bytes()[..fits]);
+        place[fits] = 0;
+    }
+    Ok(text.len())
+}
+
 /// Malloc'd bytes that become the caller's when they are kept.
 pub struct Fresh(*mut c_void, usize);
 
@@ -368,6 +448,13 @@ impl Fresh {
         // SAFETY: calloc takes any size.
         let start = unsafe { libc::calloc(length.max(1), 1) };
         if start.is_null() { Err(Failure::NoMemory(length)) } else { Ok(Fresh(start, length)) }
+    }
+
+    /// A copy for the caller, who may take it for a string: a NUL stands behind it.
+    pub fn copy(bytes: &[u8]) -> Result<libc::iovec, Failure> {
+        let mut fresh = Fresh::new(bytes.len() + 1)?;
+        fresh.bytes()[..bytes.len()].copy_from_slice(bytes);
+        Ok(libc::iovec { iov_len: bytes.len(), iov_base: fresh.keep(bytes.len() + 1) })
     }
 
     pub fn bytes(&mut self) -> &mut [u8] {

@@ -16,6 +16,9 @@ mod boundary;
 mod fifo;
 mod memory;
 mod pipe;
+mod pipeline;
+mod popen;
+mod process;
 mod queue;
 mod semaphore;
 
@@ -119,7 +122,7 @@ pub extern "C" fn unipc_last_error() -> *const c_char {
     boundary::last_error()
 }
 
-/// Frees what unipc_queue_receive_alloc() gave. NULL is allowed.
+/// Frees what unipc_queue_receive_alloc() gave, or an output of a child or pipeline. NULL is allowed.
 ///
 /// - Ownership: takes `memory`.
 /// - Blocking: never.

@@ -1,7 +1,8 @@
 /*
  * A test is a promise: TEST(a_closed_queue_is_refused) { ... }. Each runs in a process of its own,
- * under a watchdog, and fails if it leaves a descriptor open. What it names with unique(), and every
- * process that it started, is gone afterwards, also when it failed. `program NAME` runs the one test NAME here, for a debugger.
+ * under a watchdog, and fails if it leaves a descriptor open or a child, be it a zombie. What it names with
+ * unique(), and every process that it started, is gone afterwards, also when it failed. `program NAME` runs
+ * the one test NAME here, for a debugger.
  */
 #ifndef HARNESS_H
 #define HARNESS_H
@@ -18,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -122,14 +124,31 @@ static inline int open_descriptors(void) {
     return count;
 }
 
+static inline int has_children(void) {
+    siginfo_t info;
+    return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+/* Becomes true: what another thread or process does in its time. */
+enum { PATIENCE_MS = 50000 };
+#define UNTIL(condition)                                                                           \
+    do {                                                                                           \
+        int left_ = PATIENCE_MS;                                                                   \
+        while (!(condition) && left_-- > 0) pause_ms(1);                                           \
+        CHECK(condition);                                                                          \
+    } while (0)
+
 static inline int run_here(int test) {
     alarm(WATCHDOG_SECONDS);
     signal(SIGPIPE, SIG_DFL);
     int before = open_descriptors();
     tests[test].run();
+    /* Children that a test abandoned are reaped when they end, and the descriptors for that closed. */
+    for (int left = 5000; left > 0 && (open_descriptors() != before || has_children()); left--) pause_ms(1);
     int after = open_descriptors();
     if (after != before) fprintf(stderr, "%d descriptors before, %d after\n", before, after);
-    return after != before;
+    if (has_children()) fprintf(stderr, "a child is left\n");
+    return after != before || has_children();
 }
 
 /* Runs the test in a child; returns what waitpid(2) says. */

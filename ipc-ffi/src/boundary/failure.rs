@@ -1,6 +1,7 @@
 //! What C learns of a failure: errno, and a sentence that names function or object, and cause.
 
 use std::any::type_name;
+use std::borrow::Cow;
 use std::cell::UnsafeCell;
 use std::ffi::{c_char, c_int};
 use std::fmt::{self, Write};
@@ -41,6 +42,8 @@ pub enum Failure {
         ours: usize,
     },
     NoMemory(usize),
+    /// What only one function has to say, with its errno.
+    Told(c_int, Cow<'static, str>),
     /// A slot in which no message is held.
     EmptySlot,
     /// A slot in which one is held that would be forgotten.
@@ -78,6 +81,12 @@ impl Failure {
         self.set_errno();
     }
 
+    /// The same, said of one of several.
+    #[cold]
+    pub fn at(self, place: &str) -> Failure {
+        Failure::Told(self.errno(), format!("{self} ({place})").into())
+    }
+
     /// Consumes the failure first: dropping it may close or free something.
     pub fn set_errno(self) {
         let errno = self.errno();
@@ -91,6 +100,7 @@ impl Failure {
             Failure::Closed(_) | Failure::NoDescriptor(_) | Failure::NoDescriptorBehind => libc::EBADF,
             Failure::Newer { .. } => libc::E2BIG,
             Failure::NoMemory(_) => libc::ENOMEM,
+            Failure::Told(errno, _) => *errno,
             Failure::GrownSlot { .. } => libc::EMSGSIZE,
             _ => libc::EINVAL,
         }
@@ -118,6 +128,7 @@ impl fmt::Display for Failure {
                 write!(f, "of the struct's {size} bytes this older library knows {ours}, and fields beyond are set")
             }
             Failure::NoMemory(bytes) => write!(f, "no memory for {bytes} bytes"),
+            Failure::Told(_, cause) => f.write_str(cause),
             Failure::EmptySlot => f.write_str("the slot holds no message: it was ended, or never filled"),
             Failure::FullSlot => f.write_str("the slot holds a message already: end that first"),
             Failure::GrownSlot { length, reserved } => {

@@ -27,10 +27,21 @@ pub enum Kind {
     Queue,
     Memory,
     Semaphore,
+    Child,
+    Pipeline,
 }
 
 impl Kind {
-    const ALL: [Kind; 6] = [Kind::PipeReader, Kind::PipeWriter, Kind::Fifo, Kind::Queue, Kind::Memory, Kind::Semaphore];
+    const ALL: [Kind; 8] = [
+        Kind::PipeReader,
+        Kind::PipeWriter,
+        Kind::Fifo,
+        Kind::Queue,
+        Kind::Memory,
+        Kind::Semaphore,
+        Kind::Child,
+        Kind::Pipeline,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
@@ -40,6 +51,8 @@ impl Kind {
             Kind::Queue => "queue",
             Kind::Memory => "memory object",
             Kind::Semaphore => "semaphore",
+            Kind::Child => "child",
+            Kind::Pipeline => "pipeline",
         }
     }
 
