@@ -4,12 +4,13 @@ use crate::deadline::Deadline;
 use crate::error::{Errno, Error, Result};
 use crate::pipe::{self, PipeReader, PipeWriter};
 use crate::process::communicate::Conversation;
-use crate::process::{Child, Command, Group, Redirect, Status};
+use crate::process::{Child, Command, Group, Redirect, Status, Streams};
 use crate::sys::{self, fd};
 use std::ffi::OsStr;
 use std::fmt;
 use std::ops::Deref;
 use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// How long the stages that run already are given to end when a later one cannot be started.
@@ -180,7 +181,7 @@ pub struct Running {
     stages: Vec<Child>,
     own_group: bool,
     /// SIGTERM was sent.
-    asked: bool,
+    asked: AtomicBool,
     pipefail: bool,
     conversation: Conversation,
 }
@@ -331,7 +332,7 @@ impl Pipeline {
             joints: Vec::new(),
             stages: Vec::with_capacity(count),
             own_group: self.group == Some(Group::Own),
-            asked: false,
+            asked: AtomicBool::new(false),
             pipefail: self.pipefail,
             conversation: Conversation::default(),
         };
@@ -571,6 +572,26 @@ impl Running {
         (stdout, stderr)
     }
 
+    /// Takes its pipes and its conversation, as [`Child::take_streams`]: so one thread communicates while others
+    /// wait for the stages, signal and cancel them. The opened [`joints`](Self::joints) stay.
+    ///
+    /// ```
+    /// use unipc::{Pipeline, Redirect};
+    /// let mut pair = Pipeline::new();
+    /// pair.stage(["cat"]).stage(["wc", "-c"]).stdin(Redirect::Pipe).stdout(Redirect::Pipe);
+    /// let mut running = pair.spawn()?;
+    /// let mut streams = running.take_streams();
+    /// streams.communicate(b"12345", None)?;
+    /// assert_eq!(streams.take_outputs()[0], b"5\n");
+    /// assert!(running.wait()?.success());
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn take_streams(&mut self) -> Streams {
+        let outputs = [self.stdout.take()].into_iter().chain(std::mem::take(&mut self.stderr)).collect();
+        let conversation = std::mem::take(&mut self.conversation);
+        Streams::new("pipeline".into(), self.stdin.take(), outputs, conversation)
+    }
+
     /// Sends a signal to every stage that has not ended; to their group, where they have one of their own.
     ///
     /// # Errors
@@ -606,11 +627,10 @@ impl Running {
     /// assert!(statuses.iter().all(|status| status.signal() == Some(15)));
     /// # Ok::<(), unipc::Error>(())
     /// ```
-    pub fn cancel(&mut self, grace: impl Into<Deadline>) -> Result<Statuses> {
-        if !self.asked {
+    pub fn cancel(&self, grace: impl Into<Deadline>) -> Result<Statuses> {
+        if !self.asked.swap(true, Ordering::Relaxed) {
             // Whom these do not reach SIGKILL does, or tells why not.
             let _ = self.signal(libc::SIGTERM).and_then(|()| self.signal(libc::SIGCONT));
-            self.asked = true;
         }
         let left = self.left_at(grace.into()).map_err(|errno| errno.of("cancel", "pipeline"))?;
         if !left.is_empty() && self.own_group {

@@ -10,7 +10,7 @@ use crate::pipe::{PipeReader, PipeWriter};
 use crate::sys::spawn::Plan;
 use crate::sys::{self, fd, fs, signal};
 pub use child::Child;
-pub use communicate::Output;
+pub use communicate::{Output, Streams};
 pub use status::Status;
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr, OsString};

@@ -101,6 +101,116 @@ impl Child {
         let mut outputs = self.conversation.take().into_iter();
         (outputs.next().unwrap_or_default(), outputs.next().unwrap_or_default())
     }
+
+    /// Takes its pipes and its conversation, so that these can go on apart from waiting and signalling, which
+    /// several threads may do meanwhile.
+    ///
+    /// ```
+    /// use unipc::{Command, Redirect};
+    /// let mut child = Command::new("cat").stdin(Redirect::Pipe).spawn()?;
+    /// drop(child.take_streams()); // the end of its input
+    /// assert!(child.wait()?.success());
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn take_streams(&mut self) -> Streams {
+        let outputs = vec![self.stdout.take(), self.stderr.take()];
+        let conversation = std::mem::take(&mut self.conversation);
+        Streams::new(self.program.clone(), self.stdin.take(), outputs, conversation)
+    }
+}
+
+/// The pipes between this process and a child, or a pipeline, apart from it: so one thread communicates while
+/// others wait for the child and signal it. Made by [`Child::take_streams`] and
+/// [`Running::take_streams`](crate::pipeline::Running::take_streams).
+///
+/// ```
+/// use unipc::{Command, Deadline, Redirect};
+/// let mut child = Command::new("cat").stdin(Redirect::Pipe).stdout(Redirect::Pipe).spawn()?;
+/// let mut streams = child.take_streams();
+/// std::thread::scope(|scope| {
+///     let talking = scope.spawn(|| streams.communicate(b"hello", Deadline::NEVER));
+///     assert!(child.wait()?.success()); // any thread may wait meanwhile, or kill it
+///     talking.join().unwrap()
+/// })?;
+/// assert_eq!(streams.take_outputs(), [&b"hello"[..], b""]);
+/// # Ok::<(), unipc::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Streams {
+    /// As [`Child::stdin`].
+    pub stdin: Option<PipeWriter>,
+    /// Standard output, and each standard error.
+    pub outputs: Vec<Option<PipeReader>>,
+    object: Object,
+    conversation: Conversation,
+}
+
+impl Streams {
+    pub(crate) fn new(
+        object: Object,
+        stdin: Option<PipeWriter>,
+        outputs: Vec<Option<PipeReader>>,
+        conversation: Conversation,
+    ) -> Streams {
+        Streams { stdin, outputs, object, conversation }
+    }
+
+    /// The conversation of [`Child::communicate`] and of
+    /// [`Running::communicate`](crate::pipeline::Running::communicate), up to the ends of all outputs: it does
+    /// not wait for the child, which may run on.
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// ```
+    /// use unipc::{Command, Redirect};
+    /// let mut child = Command::new("wc").arg("-c").stdin(Redirect::Pipe).stdout(Redirect::Pipe).spawn()?;
+    /// let mut streams = child.take_streams();
+    /// streams.communicate(b"12345", None)?;
+    /// assert_eq!(streams.take_outputs()[0], b"5\n");
+    /// assert!(child.wait()?.success());
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn communicate(&mut self, input: &[u8], deadline: impl Into<Deadline>) -> Result<()> {
+        let mut outputs: Vec<_> = self.outputs.iter_mut().collect();
+        self.conversation.go_on(&self.object, &mut self.stdin, input, &mut outputs, deadline.into())
+    }
+
+    /// How many bytes of the input are in the pipe.
+    ///
+    /// ```
+    /// use unipc::{Command, Redirect};
+    /// let mut child = Command::new("cat").stdin(Redirect::Pipe).stdout(Redirect::Null).spawn()?;
+    /// let mut streams = child.take_streams();
+    /// streams.communicate(b"12345", None)?;
+    /// assert_eq!(streams.written(), 5);
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn written(&self) -> usize {
+        self.conversation.written
+    }
+
+    /// Takes out what was read of each output since the last time, also after an error.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use unipc::{Command, Redirect};
+    /// let mut child = Command::shell("echo first; exec sleep 1000").stdout(Redirect::Pipe).spawn()?;
+    /// let mut streams = child.take_streams();
+    /// let mut heard = Vec::new();
+    /// while heard.is_empty() {
+    ///     assert!(streams.communicate(b"", Duration::from_millis(20)).unwrap_err().timed_out());
+    ///     heard = streams.take_outputs().swap_remove(0);
+    /// }
+    /// assert_eq!(heard, b"first\n");
+    /// child.kill()?;
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn take_outputs(&mut self) -> Vec<Vec<u8>> {
+        let mut taken = self.conversation.take();
+        taken.resize_with(self.outputs.len(), Vec::new);
+        taken
+    }
 }
 
 /// How far a conversation has come. It outlives a call that a deadline or a signal handler ended, and

@@ -264,6 +264,43 @@ crate::promises! {
         });
     }
 
+    fn one_communicates_while_others_wait_signal_and_kill() {
+        leaving_nothing(|| {
+            let input = pattern(1 << 20);
+            let mut child = child("exec sleep 1000");
+            let mut streams = child.take_streams();
+            std::thread::scope(|scope| {
+                let talking = scope.spawn(|| streams.communicate(&input, LONG));
+                let waiting = scope.spawn(|| child.wait());
+                child.kill().unwrap();
+                assert_eq!(waiting.join().unwrap().unwrap().signal(), Some(libc::SIGKILL));
+                talking.join().unwrap().unwrap();
+            });
+            let mut running = piped([sh("cat"), sh("exec sleep 1000"), sh("cat")]).spawn().unwrap();
+            let mut streams = running.take_streams();
+            std::thread::scope(|scope| {
+                let talking = scope.spawn(|| streams.communicate(&input, LONG));
+                let waiting = scope.spawn(|| running.wait());
+                let statuses = running.cancel(LONG).unwrap();
+                assert_eq!(waiting.join().unwrap().unwrap(), statuses);
+                talking.join().unwrap().unwrap();
+            });
+        });
+    }
+
+    fn streams_that_were_taken_go_on_where_the_child_left_off() {
+        leaving_nothing(|| {
+            let input = pattern(300_000);
+            let mut child = child("echo first; sleep 0.2; cat");
+            assert!(child.communicate(&input, SHORT).unwrap_err().timed_out());
+            let mut streams = child.take_streams();
+            streams.communicate(&input, LONG).unwrap();
+            assert_eq!(streams.written(), input.len());
+            assert!(streams.take_outputs() == [[&b"first\n"[..], &input].concat(), Vec::new()]);
+            assert!(child.wait().unwrap().success());
+        });
+    }
+
     fn it_leaves_the_mode_of_the_pipes_alone() {
         leaving_nothing(|| {
             // O_NONBLOCK is shared with the child, which would find it in its own standard streams.

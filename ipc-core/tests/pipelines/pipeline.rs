@@ -299,7 +299,7 @@ crate::promises! {
     fn a_stage_that_never_reads_stops_what_is_before_it_until_it_is_cancelled() {
         leaving_nothing(|| {
             let stages = [Command::from(["yes"]), Command::from(["sleep", "1000"]), Command::from(["cat"])];
-            let mut running = between(stages).spawn().unwrap();
+            let running = between(stages).spawn().unwrap();
             let (outcome, took) = timed(|| running.wait_by(SHORT));
             assert!(outcome.unwrap_err().timed_out() && took >= SHORT);
             let statuses = running.cancel(LONG).unwrap();
@@ -342,7 +342,7 @@ crate::promises! {
             let path = ready.path().display().to_string();
             let stubborn = sh(&format!("trap '' TERM; echo >{path}; while :; do sleep 0.01; done"));
             let stages = [Command::from(["sleep", "1000"]), stubborn, sh("trap 'exit 5' TERM; while :; do sleep 0.01; done")];
-            let mut running = between(stages).spawn().unwrap();
+            let running = between(stages).spawn().unwrap();
             while !ready.path().exists() {
                 std::thread::sleep(Duration::from_millis(1));
             }
@@ -356,7 +356,7 @@ crate::promises! {
 
     fn cancelling_what_has_ended_reports_how_it_ended() {
         leaving_nothing(|| {
-            let mut running = between([sh("exit 1"), sh("exit 2")]).spawn().unwrap();
+            let running = between([sh("exit 1"), sh("exit 2")]).spawn().unwrap();
             running.wait_by(LONG).unwrap();
             assert_eq!(codes(&running.cancel(LONG).unwrap()), [Some(1), Some(2)]);
         });
@@ -364,7 +364,7 @@ crate::promises! {
 
     fn a_stopped_stage_is_cancelled_too() {
         leaving_nothing(|| {
-            let mut running = between(cats(3)).stdin(Redirect::Pipe).spawn().unwrap();
+            let running = between(cats(3)).stdin(Redirect::Pipe).spawn().unwrap();
             running.signal(libc::SIGSTOP).unwrap();
             assert_eq!(signals(&running.cancel(LONG).unwrap()), [Some(libc::SIGTERM); 3]);
         });
@@ -399,7 +399,7 @@ crate::promises! {
         leaving_nothing(|| {
             let ready = Scratch::new();
             let stubborn = format!("trap '' TERM; echo > {}; while :; do sleep 0.01; done", ready.path().display());
-            let mut running = between([sh(&stubborn), sh("exit 3")]).spawn().unwrap();
+            let running = between([sh(&stubborn), sh("exit 3")]).spawn().unwrap();
             while !ready.path().exists() {
                 std::thread::sleep(Duration::from_millis(1));
             }
