@@ -382,7 +382,7 @@ fn on_a_terminal_the_rate_is_a_live_line_for_each_joint() {
     let source = format!("head -c 1048576 /dev/zero; read line <{go}; head -c 1048576 /dev/zero");
     let sink = format!("md5sum >{out}");
     let mut terminal = Terminal::start(&["--rate", "sh", "-c", &source, "--", "cat", "--", "sh", "-c", &sink]);
-    terminal.expect("B/s     1.00 MiB  cat | sh -c 'md5sum");
+    terminal.expect("B/s     1.00 MiB  2: cat | sh -c 'md5sum");
     fs::write(&go, "\n").unwrap();
     let done = terminal.end();
     assert_eq!(done.code, 0);
@@ -392,6 +392,18 @@ fn on_a_terminal_the_rate_is_a_live_line_for_each_joint() {
     assert!(last.ends_with('\n'));
     let zeroes = shell("head -c 2097152 /dev/zero | md5sum");
     assert_eq!(fs::read_to_string(out).unwrap(), zeroes.out());
+}
+
+#[test]
+fn what_the_last_program_says_at_its_end_is_not_drawn_over() {
+    for upstream in [&["seq", "1000"][..], &["yes", "--", "head", "-c", "3893"]] {
+        let mut terminal = Terminal::start(&[&["--rate"], upstream, &["--", "sh", "-c", "wc -c; sleep 1"]].concat());
+        terminal.expect("B/s     3.80 KiB  ");
+        terminal.expect("\n3893\r\n");
+        let done = terminal.end();
+        let (_, behind) = done.out().rsplit_once("3893").unwrap();
+        assert_eq!((done.code, behind), (0, "\r\n"));
+    }
 }
 
 #[test]

@@ -62,7 +62,8 @@ pub struct Arguments {
 
     /// Show bytes per second, and how many there were, at each joint
     ///
-    /// Live, on standard error, where that is a terminal; without one nothing is shown.
+    /// Live, on standard error, where that is a terminal; without one nothing is shown. What the last program
+    /// writes to the same terminal meanwhile is drawn over, so let it write elsewhere, or only at its end.
     #[arg(long)]
     rate: bool,
 
@@ -134,7 +135,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         copies[tee.joint - 1].push(Duplicate::create(tee.joint, &tee.path)?);
     }
     let lines: Vec<String> = stages.iter().map(|stage| words::line(stage)).collect();
-    let rates = Rates::new(arguments.rate, &lines);
+    let rates = arguments.rate.then(|| Rates::new(&lines)).flatten();
     let mut pipeline = Pipeline::new();
     pipeline.pipefail(arguments.pipefail);
     for stage in &stages {
@@ -145,7 +146,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         pipeline.stage(command);
     }
     for (joint, copies) in copies.iter().enumerate() {
-        if rates.are_shown() || !copies.is_empty() {
+        if rates.is_some() || !copies.is_empty() {
             pipeline.open_joint(joint);
         }
     }
@@ -155,10 +156,17 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let mut relays = Vec::new();
     for joint in running.joints.drain(..) {
         let number = joint.number;
-        relays.push(Relay::new(joint, std::mem::take(&mut copies[number]), rates.of(number)));
+        relays.push(Relay::new(
+            joint,
+            std::mem::take(&mut copies[number]),
+            rates.as_ref().map(|rates| rates.of(number)),
+        ));
     }
-    let (statuses, complete) = serve(&running, relays, &mut signals)?;
-    rates.finish();
+    let served = serve(&running, relays, &mut signals);
+    if let Some(rates) = rates {
+        rates.leave();
+    }
+    let (statuses, complete) = served?;
     if arguments.status {
         report(&statuses, &lines);
     }

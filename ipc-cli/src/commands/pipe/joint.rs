@@ -1,9 +1,9 @@
 //! A joint that is looked at: bytes go from pipe to pipe, counted and copied to files, and are not read.
 
+use super::rate::Rate;
 use super::uninterrupted;
 use crate::exit;
 use crate::failure::{self, Failure};
-use indicatif::ProgressBar;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use std::fs::File;
@@ -21,7 +21,7 @@ const BUFFER: usize = 1 << 16;
 pub struct Relay {
     joint: Joint,
     copies: Vec<Duplicate>,
-    rate: Option<ProgressBar>,
+    rate: Option<Rate>,
 }
 
 /// A file that what passes is written to as well.
@@ -37,7 +37,7 @@ pub struct Duplicate {
 }
 
 impl Relay {
-    pub fn new(joint: Joint, copies: Vec<Duplicate>, rate: Option<ProgressBar>) -> Relay {
+    pub fn new(joint: Joint, copies: Vec<Duplicate>, rate: Option<Rate>) -> Relay {
         // Each turn costs this command a wake-up: fewer and longer ones. Where the user's pipes are at their
         // limit they stay as they are.
         let _ = joint.reader.set_capacity(ALL);
@@ -49,6 +49,9 @@ impl Relay {
     /// has gone well.
     pub fn run(mut self) -> bool {
         let passed = if self.copies.is_empty() { self.pass() } else { self.pass_and_copy() };
+        if let Some(rate) = &self.rate {
+            rate.end();
+        }
         match passed {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 // The pipeline is cut here: no file's fault, and not to be expected.
@@ -100,7 +103,7 @@ impl Relay {
 
     fn count(&self, bytes: usize) {
         if let Some(rate) = &self.rate {
-            rate.inc(bytes as u64);
+            rate.add(bytes);
         }
     }
 
@@ -114,10 +117,9 @@ impl Relay {
     }
 }
 
-/// Beside the live lines, which would be drawn over it.
-fn say(rate: Option<&ProgressBar>, sentence: &str) {
+fn say(rate: Option<&Rate>, sentence: &str) {
     match rate {
-        Some(rate) => rate.suspend(|| failure::say(sentence)),
+        Some(rate) => rate.say(sentence),
         None => failure::say(sentence),
     }
 }

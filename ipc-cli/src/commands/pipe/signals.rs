@@ -1,7 +1,7 @@
 //! What signals do to this command while programs run: end none of its waits, and not the command before them.
 
 use crate::exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, plain};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXFSZ};
 use signal_hook::low_level::{emulate_default_handler, pipe};
 use std::io::{self, Read};
@@ -43,7 +43,7 @@ impl Signals {
             }
             Ok(())
         };
-        set_up().map_err(|error| Failure::new(exit::OWN, format_args!("catch signals: {error}")))?;
+        set_up().map_err(|error| Failure::new(exit::OWN, format_args!("catch signals: {}", plain(&error))))?;
         Ok(Signals { streams, received: Vec::new() })
     }
 
