@@ -1726,8 +1726,9 @@ ssize_t unipc_pipeline_failed(const struct unipc_pipeline *pipeline);
  *   to go on, or take what was read by unipc_pipeline_partial_output(); EINVAL: there is input, and that of the
  *   first stage is no pipe to this process; less input than went already; `count` is more than there are; a
  *   joint that was not taken; the timeout; ENOMEM; ECHILD as unipc_pipeline_wait(): what was read is
- *   still to be taken.
- * - Safety: threads: no other may be in a call on the handle; fork: ECHILD; signals: no.
+ *   still to be taken; EBUSY: another thread communicates with it.
+ * - Safety: threads: any; others wait for the stages, signal and cancel them meanwhile, but what would
+ *   communicate is EBUSY; fork: ECHILD; signals: no.
  * - See: poll(2), waitid(2)
  *
  * @return 1 if the pipeline succeeded, 0 if not, or -1 with errno set.
@@ -1747,8 +1748,8 @@ int unipc_pipeline_communicate(struct unipc_pipeline *pipeline,
  * - Ownership: the bytes that `output`, which may be NULL, and the first `count` of `errors` then point to are the
  *   caller's, until unipc_free() of each; a NUL stands behind them. What is not asked for is lost.
  * - Blocking: never.
- * - Errors: EINVAL: `count` is more than there are; ENOMEM.
- * - Safety: threads: no other may be in a call on the handle; fork: yes; signals: no.
+ * - Errors: EINVAL: `count` is more than there are; ENOMEM; EBUSY: another thread communicates with the pipeline.
+ * - Safety: threads: any; fork: yes; signals: no.
  * - See: poll(2)
  *
  * @return 0, or -1 with errno set.
@@ -1781,7 +1782,7 @@ int unipc_pipeline_signal(const struct unipc_pipeline *pipeline,
  * - Blocking: up to `grace`, and until killed stages have ended.
  * - Errors: EPERM: a stage has taken on another user's rights; EINTR: a signal handler ran: call again; ECHILD as
  *   unipc_pipeline_wait(); EINVAL: `count` is more than there are stages; the grace.
- * - Safety: threads: no other may be in a call on the handle; fork: ECHILD; signals: no.
+ * - Safety: threads: any, also while others communicate; fork: ECHILD; signals: no.
  * - See: pidfd_send_signal(2), waitid(2)
  *
  * @return 1 if the pipeline succeeded all the same, 0 if not, or -1 with errno set.
@@ -1868,8 +1869,9 @@ int unipc_pipeline_stage_wait(const struct unipc_pipeline *pipeline,
  * - Ownership: the end is the caller's, until unipc_pipe_writer_close(), and no longer that of
  *   unipc_pipeline_communicate().
  * - Blocking: never.
- * - Errors: EBADF: it is no such pipe, or was taken.
- * - Safety: threads: no other may be in a call on the handle; fork: yes; signals: no.
+ * - Errors: EBADF: it is no such pipe, or was taken; EBUSY: another thread communicates with the
+ *   pipeline.
+ * - Safety: threads: any; fork: yes; signals: no.
  * - See: pipe(7)
  *
  * @return the handle, or NULL with errno set.
@@ -1882,8 +1884,9 @@ struct unipc_pipe_writer *unipc_pipeline_take_input(struct unipc_pipeline *pipel
  * - Ownership: the end is the caller's, until unipc_pipe_reader_close(), and no longer that of
  *   unipc_pipeline_communicate().
  * - Blocking: never.
- * - Errors: EBADF: it is no such pipe, or was taken.
- * - Safety: threads: no other may be in a call on the handle; fork: yes; signals: no.
+ * - Errors: EBADF: it is no such pipe, or was taken; EBUSY: another thread communicates with the
+ *   pipeline.
+ * - Safety: threads: any; fork: yes; signals: no.
  * - See: pipe(7)
  *
  * @return the handle, or NULL with errno set.
@@ -1897,8 +1900,9 @@ struct unipc_pipe_reader *unipc_pipeline_take_output(struct unipc_pipeline *pipe
  * - Ownership: the end is the caller's, until unipc_pipe_reader_close(), and no longer that of
  *   unipc_pipeline_communicate().
  * - Blocking: never.
- * - Errors: EBADF: it is no such pipe, or was taken; EINVAL: there is no such number.
- * - Safety: threads: no other may be in a call on the handle; fork: yes; signals: no.
+ * - Errors: EBADF: it is no such pipe, or was taken; EINVAL: there is no such number; EBUSY: another thread communicates with the
+ *   pipeline.
+ * - Safety: threads: any; fork: yes; signals: no.
  * - See: pipe(7)
  *
  * @return the handle, or NULL with errno set.
@@ -1914,8 +1918,8 @@ struct unipc_pipe_reader *unipc_pipeline_take_error(struct unipc_pipeline *pipel
  * - Ownership: the ends are the caller's, until unipc_pipe_reader_close() and unipc_pipe_writer_close(). On failure
  *   nothing is stored.
  * - Blocking: never.
- * - Errors: EBADF: it was not opened, or was taken.
- * - Safety: threads: no other may be in a call on the handle; fork: yes; signals: no.
+ * - Errors: EBADF: it was not opened, or was taken; EBUSY: another thread communicates with the pipeline.
+ * - Safety: threads: any; fork: yes; signals: no.
  * - See: splice(2), tee(2)
  *
  * @return 0, or -1 with errno set.
@@ -2179,8 +2183,8 @@ int unipc_child_terminate(const struct unipc_child *child,
  * - Ownership: the end is the caller's, until unipc_pipe_writer_close(), and no longer that of
  *   unipc_child_communicate().
  * - Blocking: never.
- * - Errors: EBADF: it is no such pipe, or was taken.
- * - Safety: threads: no other may be in a call on the handle; fork: yes; signals: no.
+ * - Errors: EBADF: it is no such pipe, or was taken; EBUSY: another thread communicates with the child.
+ * - Safety: threads: any; fork: yes; signals: no.
  * - See: pipe(7)
  *
  * @return the handle, or NULL with errno set.
@@ -2193,8 +2197,8 @@ struct unipc_pipe_writer *unipc_child_take_input(struct unipc_child *child);
  * - Ownership: the end is the caller's, until unipc_pipe_reader_close(), and no longer that of
  *   unipc_child_communicate().
  * - Blocking: never.
- * - Errors: EBADF: it is no such pipe, or was taken.
- * - Safety: threads: no other may be in a call on the handle; fork: yes; signals: no.
+ * - Errors: EBADF: it is no such pipe, or was taken; EBUSY: another thread communicates with the child.
+ * - Safety: threads: any; fork: yes; signals: no.
  * - See: pipe(7)
  *
  * @return the handle, or NULL with errno set.
@@ -2207,8 +2211,8 @@ struct unipc_pipe_reader *unipc_child_take_output(struct unipc_child *child);
  * - Ownership: the end is the caller's, until unipc_pipe_reader_close(), and no longer that of
  *   unipc_child_communicate().
  * - Blocking: never.
- * - Errors: EBADF: it is no such pipe, or was taken.
- * - Safety: threads: no other may be in a call on the handle; fork: yes; signals: no.
+ * - Errors: EBADF: it is no such pipe, or was taken; EBUSY: another thread communicates with the child.
+ * - Safety: threads: any; fork: yes; signals: no.
  * - See: pipe(7)
  *
  * @return the handle, or NULL with errno set.
@@ -2229,8 +2233,9 @@ struct unipc_pipe_reader *unipc_child_take_error(struct unipc_child *child);
  * - Errors: ETIMEDOUT; EAGAIN; EINTR: nothing is lost and the child runs on: call again with the same input
  *   to go on, or take what was read by unipc_child_partial_output(); EINVAL: there is input, and standard
  *   input is no pipe to this process; less input than went already; the timeout; ENOMEM; ECHILD as
- *   unipc_child_wait(): what was read is still to be taken.
- * - Safety: threads: no other may be in a call on the handle; fork: ECHILD; signals: no.
+ *   unipc_child_wait(): what was read is still to be taken; EBUSY: another thread communicates with it.
+ * - Safety: threads: any; others wait for the child and signal it meanwhile, but what would communicate is
+ *   EBUSY; fork: ECHILD; signals: no.
  * - See: poll(2), waitid(2)
  *
  * @return 0, or -1 with errno set.
@@ -2250,8 +2255,8 @@ int unipc_child_communicate(struct unipc_child *child,
  * - Ownership: the bytes that `output` and `error`, either of which may be NULL, then point to are the caller's,
  *   until unipc_free(); a NUL stands behind them. What goes into a NULL is lost.
  * - Blocking: never.
- * - Errors: ENOMEM.
- * - Safety: threads: no other may be in a call on the handle; fork: yes; signals: no.
+ * - Errors: ENOMEM; EBUSY: another thread communicates with the child.
+ * - Safety: threads: any; fork: yes; signals: no.
  * - See: poll(2)
  *
  * @return 0, or -1 with errno set.

@@ -1,12 +1,14 @@
 //! Pipelines.
 
 use crate::boundary::{
-    Failure, Handle, Kind, Versioned, array, bytes, close, cold, deadline, get, get_mut, hand, options, out, places,
-    store, versions,
+    Failure, Handle, Kind, Versioned, array, bytes, close, cold, deadline, get, hand, options, out, places, store,
+    versions,
 };
 use crate::pipe::{unipc_pipe_reader, unipc_pipe_writer};
 use crate::process::unipc_status;
-use crate::process::{UNIPC_REDIRECT_INHERIT, command, give, group, redirect, take, unipc_command, unipc_redirect};
+use crate::process::{
+    Started, UNIPC_REDIRECT_INHERIT, command, give, group, redirect, take, unipc_command, unipc_redirect,
+};
 use libc::{iovec, pid_t, ssize_t};
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
@@ -29,7 +31,7 @@ pub struct unipc_pipeline {
 }
 
 impl Handle for unipc_pipeline {
-    type Value = Running;
+    type Value = Started<Running>;
     const KIND: Kind = Kind::Pipeline;
 }
 
@@ -159,7 +161,11 @@ pub unsafe extern "C" fn unipc_pipeline_spawn(
     count: usize,
     options: *const unipc_pipeline_options,
 ) -> *mut unipc_pipeline {
-    cold(|| Ok(hand(read(stages, count, options)?.spawn()?)))
+    cold(|| {
+        let mut running = read(stages, count, options)?.spawn()?;
+        let (streams, joints) = (running.take_streams(), std::mem::take(&mut running.joints));
+        Ok(hand(Started::new(running, streams, joints)))
+    })
 }
 
 /// Waits until every stage has ended, and stores in `statuses` how the first `count` of them did. The statuses
@@ -185,7 +191,7 @@ pub unsafe extern "C" fn unipc_pipeline_wait(
     timeout: i64,
 ) -> c_int {
     cold(|| {
-        let pipeline = get(pipeline)?;
+        let pipeline = &get(pipeline)?.running;
         let places = wanted("statuses", statuses, count, pipeline.stages().len())?;
         Ok(tell(places, &pipeline.wait_by(deadline(timeout)?)?))
     })
@@ -204,7 +210,7 @@ pub unsafe extern "C" fn unipc_pipeline_wait(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_pipeline_failed(pipeline: *const unipc_pipeline) -> ssize_t {
     cold(|| {
-        let statuses = get(pipeline)?.wait_by(unipc::Deadline::NOW)?;
+        let statuses = get(pipeline)?.running.wait_by(unipc::Deadline::NOW)?;
         Ok(statuses.failed().unwrap_or(statuses.len()))
     })
 }
@@ -223,8 +229,9 @@ pub unsafe extern "C" fn unipc_pipeline_failed(pipeline: *const unipc_pipeline) 
 ///   to go on, or take what was read by unipc_pipeline_partial_output(); EINVAL: there is input, and that of the
 ///   first stage is no pipe to this process; less input than went already; `count` is more than there are; a
 ///   joint that was not taken; the timeout; ENOMEM; ECHILD as unipc_pipeline_wait(): what was read is
-///   still to be taken.
-/// - Safety: threads: no other may be in a call on the handle; fork: ECHILD; signals: no.
+///   still to be taken; EBUSY: another thread communicates with it.
+/// - Safety: threads: any; others wait for the stages, signal and cancel them meanwhile, but what would
+///   communicate is EBUSY; fork: ECHILD; signals: no.
 /// - See: poll(2), waitid(2)
 ///
 /// @return 1 if the pipeline succeeded, 0 if not, or -1 with errno set.
@@ -239,11 +246,17 @@ pub unsafe extern "C" fn unipc_pipeline_communicate(
     timeout: i64,
 ) -> c_int {
     cold(|| {
-        let pipeline = get_mut(pipeline)?;
-        let errors = wanted("errors", errors, count, pipeline.stderr.len())?;
-        let came = pipeline.communicate(bytes("input", input, length)?, deadline(timeout)?)?;
-        give_all(output, errors, &came.stdout, &came.stderr)?;
-        Ok(came.statuses.success())
+        let (pipeline, deadline) = (get(pipeline)?, deadline(timeout)?);
+        let mut ends = pipeline.ends()?;
+        let errors = wanted("errors", errors, count, ends.streams.outputs.len() - 1)?;
+        if !ends.joints.is_empty() {
+            let cause = "it has open joints: take them, and let a thread pass on what comes to them";
+            return Err(Failure::Told(libc::EINVAL, cause.into()));
+        }
+        ends.streams.communicate(bytes("input", input, length)?, deadline)?;
+        let statuses = pipeline.running.wait_by(deadline)?;
+        give_all(output, errors, &ends.streams.take_outputs())?;
+        Ok(statuses.success())
     })
 }
 
@@ -253,8 +266,8 @@ pub unsafe extern "C" fn unipc_pipeline_communicate(
 /// - Ownership: the bytes that `output`, which may be NULL, and the first `count` of `errors` then point to are the
 ///   caller's, until unipc_free() of each; a NUL stands behind them. What is not asked for is lost.
 /// - Blocking: never.
-/// - Errors: EINVAL: `count` is more than there are; ENOMEM.
-/// - Safety: threads: no other may be in a call on the handle; fork: yes; signals: no.
+/// - Errors: EINVAL: `count` is more than there are; ENOMEM; EBUSY: another thread communicates with the pipeline.
+/// - Safety: threads: any; fork: yes; signals: no.
 /// - See: poll(2)
 ///
 /// @return 0, or -1 with errno set.
@@ -266,21 +279,16 @@ pub unsafe extern "C" fn unipc_pipeline_partial_output(
     count: usize,
 ) -> c_int {
     cold(|| {
-        let pipeline = get_mut(pipeline)?;
-        let errors = wanted("errors", errors, count, pipeline.stderr.len())?;
-        let (stdout, stderr) = pipeline.partial_output();
-        give_all(output, errors, &stdout, &stderr)
+        let mut ends = get(pipeline)?.ends()?;
+        let errors = wanted("errors", errors, count, ends.streams.outputs.len() - 1)?;
+        give_all(output, errors, &ends.streams.take_outputs())
     })
 }
 
-unsafe fn give_all(
-    output: *mut iovec,
-    errors: &mut [MaybeUninit<iovec>],
-    stdout: &[u8],
-    stderr: &[Vec<u8>],
-) -> Result<(), Failure> {
-    give(output, stdout)?;
-    errors.iter_mut().zip(stderr).try_for_each(|(place, bytes)| give(place.as_mut_ptr(), bytes))
+/// The output goes to its place, and of the standard errors as many as there are places.
+unsafe fn give_all(output: *mut iovec, errors: &mut [MaybeUninit<iovec>], taken: &[Vec<u8>]) -> Result<(), Failure> {
+    give(output, &taken[0])?;
+    errors.iter_mut().zip(&taken[1..]).try_for_each(|(place, bytes)| give(place.as_mut_ptr(), bytes))
 }
 
 /// Sends a signal to every stage that has not ended; to their group, where they have one of their own.
@@ -294,7 +302,7 @@ unsafe fn give_all(
 /// @return 0, or -1 with errno set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_pipeline_signal(pipeline: *const unipc_pipeline, signal: c_int) -> c_int {
-    cold(|| Ok(get(pipeline)?.signal(signal)?))
+    cold(|| Ok(get(pipeline)?.running.signal(signal)?))
 }
 
 /// Ends the pipeline: SIGTERM (and SIGCONT) to every stage, SIGKILL to those that still run after `grace`
@@ -305,7 +313,7 @@ pub unsafe extern "C" fn unipc_pipeline_signal(pipeline: *const unipc_pipeline, 
 /// - Blocking: up to `grace`, and until killed stages have ended.
 /// - Errors: EPERM: a stage has taken on another user's rights; EINTR: a signal handler ran: call again; ECHILD as
 ///   unipc_pipeline_wait(); EINVAL: `count` is more than there are stages; the grace.
-/// - Safety: threads: no other may be in a call on the handle; fork: ECHILD; signals: no.
+/// - Safety: threads: any, also while others communicate; fork: ECHILD; signals: no.
 /// - See: pidfd_send_signal(2), waitid(2)
 ///
 /// @return 1 if the pipeline succeeded all the same, 0 if not, or -1 with errno set.
@@ -317,7 +325,7 @@ pub unsafe extern "C" fn unipc_pipeline_cancel(
     grace: i64,
 ) -> c_int {
     cold(|| {
-        let pipeline = get_mut(pipeline)?;
+        let pipeline = &get(pipeline)?.running;
         let places = wanted("statuses", statuses, count, pipeline.stages().len())?;
         Ok(tell(places, &pipeline.cancel(deadline(grace)?)?))
     })
@@ -334,7 +342,7 @@ pub unsafe extern "C" fn unipc_pipeline_cancel(
 /// @return the count, or -1 with errno set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_pipeline_count(pipeline: *const unipc_pipeline) -> ssize_t {
-    cold(|| Ok(get(pipeline)?.stages().len()))
+    cold(|| Ok(get(pipeline)?.running.stages().len()))
 }
 
 /// The number of a stage's process; `stage` is counted from 0. It may be another's once the stage was waited
@@ -349,7 +357,7 @@ pub unsafe extern "C" fn unipc_pipeline_count(pipeline: *const unipc_pipeline) -
 /// @return the number, or -1 with errno set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_pipeline_stage_pid(pipeline: *const unipc_pipeline, stage: usize) -> pid_t {
-    cold(|| Ok(self::stage(get(pipeline)?, stage)?.id()))
+    cold(|| Ok(self::stage(&get(pipeline)?.running, stage)?.id()))
 }
 
 /// The pidfd of a stage, for poll(2) and its kin: readable once it has ended.
@@ -363,7 +371,7 @@ pub unsafe extern "C" fn unipc_pipeline_stage_pid(pipeline: *const unipc_pipelin
 /// @return the descriptor, or -1 with errno set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_pipeline_stage_fd(pipeline: *const unipc_pipeline, stage: usize) -> c_int {
-    cold(|| Ok(self::stage(get(pipeline)?, stage)?.as_raw_fd()))
+    cold(|| Ok(self::stage(&get(pipeline)?.running, stage)?.as_raw_fd()))
 }
 
 /// Sends one stage a signal, and never another process.
@@ -381,7 +389,7 @@ pub unsafe extern "C" fn unipc_pipeline_stage_signal(
     stage: usize,
     signal: c_int,
 ) -> c_int {
-    cold(|| Ok(self::stage(get(pipeline)?, stage)?.signal(signal)?))
+    cold(|| Ok(self::stage(&get(pipeline)?.running, stage)?.signal(signal)?))
 }
 
 /// Waits until one stage has ended, and stores how in `status`, which may be NULL.
@@ -401,7 +409,7 @@ pub unsafe extern "C" fn unipc_pipeline_stage_wait(
     timeout: i64,
 ) -> c_int {
     cold(|| {
-        let ended = self::stage(get(pipeline)?, stage)?.wait_by(deadline(timeout)?)?;
+        let ended = self::stage(&get(pipeline)?.running, stage)?.wait_by(deadline(timeout)?)?;
         store(status, ended.into());
         Ok(())
     })
@@ -413,14 +421,15 @@ pub unsafe extern "C" fn unipc_pipeline_stage_wait(
 /// - Ownership: the end is the caller's, until unipc_pipe_writer_close(), and no longer that of
 ///   unipc_pipeline_communicate().
 /// - Blocking: never.
-/// - Errors: EBADF: it is no such pipe, or was taken.
-/// - Safety: threads: no other may be in a call on the handle; fork: yes; signals: no.
+/// - Errors: EBADF: it is no such pipe, or was taken; EBUSY: another thread communicates with the
+///   pipeline.
+/// - Safety: threads: any; fork: yes; signals: no.
 /// - See: pipe(7)
 ///
 /// @return the handle, or NULL with errno set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_pipeline_take_input(pipeline: *mut unipc_pipeline) -> *mut unipc_pipe_writer {
-    cold(|| take(get_mut(pipeline)?.stdin.take(), "input"))
+    cold(|| take(get(pipeline)?.ends()?.streams.stdin.take(), "input"))
 }
 
 /// Takes the end of the last stage's output, where that is UNIPC_REDIRECT_PIPE.
@@ -428,14 +437,15 @@ pub unsafe extern "C" fn unipc_pipeline_take_input(pipeline: *mut unipc_pipeline
 /// - Ownership: the end is the caller's, until unipc_pipe_reader_close(), and no longer that of
 ///   unipc_pipeline_communicate().
 /// - Blocking: never.
-/// - Errors: EBADF: it is no such pipe, or was taken.
-/// - Safety: threads: no other may be in a call on the handle; fork: yes; signals: no.
+/// - Errors: EBADF: it is no such pipe, or was taken; EBUSY: another thread communicates with the
+///   pipeline.
+/// - Safety: threads: any; fork: yes; signals: no.
 /// - See: pipe(7)
 ///
 /// @return the handle, or NULL with errno set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_pipeline_take_output(pipeline: *mut unipc_pipeline) -> *mut unipc_pipe_reader {
-    cold(|| take(get_mut(pipeline)?.stdout.take(), "output"))
+    cold(|| take(get(pipeline)?.ends()?.streams.outputs[0].take(), "output"))
 }
 
 /// Takes the end of a stage's standard error, counted from 0, where that is a pipe; with UNIPC_ERRORS_MERGED
@@ -444,8 +454,9 @@ pub unsafe extern "C" fn unipc_pipeline_take_output(pipeline: *mut unipc_pipelin
 /// - Ownership: the end is the caller's, until unipc_pipe_reader_close(), and no longer that of
 ///   unipc_pipeline_communicate().
 /// - Blocking: never.
-/// - Errors: EBADF: it is no such pipe, or was taken; EINVAL: there is no such number.
-/// - Safety: threads: no other may be in a call on the handle; fork: yes; signals: no.
+/// - Errors: EBADF: it is no such pipe, or was taken; EINVAL: there is no such number; EBUSY: another thread communicates with the
+///   pipeline.
+/// - Safety: threads: any; fork: yes; signals: no.
 /// - See: pipe(7)
 ///
 /// @return the handle, or NULL with errno set.
@@ -455,7 +466,8 @@ pub unsafe extern "C" fn unipc_pipeline_take_error(
     number: usize,
 ) -> *mut unipc_pipe_reader {
     cold(|| {
-        let errors = &mut get_mut(pipeline)?.stderr;
+        let mut ends = get(pipeline)?.ends()?;
+        let errors = &mut ends.streams.outputs[1..];
         let count = errors.len();
         let error = errors.get_mut(number).ok_or_else(|| beyond("standard error", number, count))?;
         take(error.take(), "standard error")
@@ -469,8 +481,8 @@ pub unsafe extern "C" fn unipc_pipeline_take_error(
 /// - Ownership: the ends are the caller's, until unipc_pipe_reader_close() and unipc_pipe_writer_close(). On failure
 ///   nothing is stored.
 /// - Blocking: never.
-/// - Errors: EBADF: it was not opened, or was taken.
-/// - Safety: threads: no other may be in a call on the handle; fork: yes; signals: no.
+/// - Errors: EBADF: it was not opened, or was taken; EBUSY: another thread communicates with the pipeline.
+/// - Safety: threads: any; fork: yes; signals: no.
 /// - See: splice(2), tee(2)
 ///
 /// @return 0, or -1 with errno set.
@@ -483,7 +495,7 @@ pub unsafe extern "C" fn unipc_pipeline_take_joint(
 ) -> c_int {
     cold(|| {
         let (reader, writer) = (out("reader", reader)?, out("writer", writer)?);
-        let joints = &mut get_mut(pipeline)?.joints;
+        let joints = &mut get(pipeline)?.ends()?.joints;
         let Some(at) = joints.iter().position(|joint| joint.number == number) else {
             let cause = format!("joint {number} was not opened, or was taken");
             return Err(Failure::Told(libc::EBADF, cause.into()));

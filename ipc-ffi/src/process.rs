@@ -1,15 +1,17 @@
 //! Children.
 
 use crate::boundary::{
-    Failure, Fresh, Handle, Kind, Versioned, array, borrow_fd, bytes, close, cold, deadline, get, get_mut, hand,
-    options, path, store, string, strings, tell,
+    Failure, Fresh, Handle, Kind, Versioned, array, borrow_fd, bytes, close, cold, deadline, get, hand, options, path,
+    store, string, strings, tell,
 };
 use crate::pipe::{unipc_pipe_reader, unipc_pipe_writer};
 use libc::{iovec, pid_t, ssize_t};
 use std::ffi::{OsStr, c_char, c_int, c_void};
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
-use unipc::process::Group;
+use std::sync::{Mutex, MutexGuard, TryLockError};
+use unipc::pipeline::Joint;
+use unipc::process::{Group, Streams};
 use unipc::{Child, Command, Redirect, Status};
 
 /// What a stream of a child is bound to: one of the UNIPC_REDIRECT_ values.
@@ -40,8 +42,37 @@ pub struct unipc_child {
 }
 
 impl Handle for unipc_child {
-    type Value = Child;
+    type Value = Started<Child>;
     const KIND: Kind = Kind::Child;
+}
+
+/// A child or the stages of a pipeline, which any thread may wait for and signal, and apart from that what one
+/// thread at a time talks through.
+pub struct Started<T> {
+    pub running: T,
+    ends: Mutex<Ends>,
+}
+
+pub struct Ends {
+    pub streams: Streams,
+    pub joints: Vec<Joint>,
+}
+
+impl<T> Started<T> {
+    pub fn new(running: T, streams: Streams, joints: Vec<Joint>) -> Started<T> {
+        Started { running, ends: Mutex::new(Ends { streams, joints }) }
+    }
+
+    /// Never waits for another thread: it may talk for long, or, in a child of fork(2), not exist.
+    pub fn ends(&self) -> Result<MutexGuard<'_, Ends>, Failure> {
+        match self.ends.try_lock() {
+            Ok(ends) => Ok(ends),
+            Err(TryLockError::Poisoned(ends)) => Ok(ends.into_inner()),
+            Err(TryLockError::WouldBlock) => {
+                Err(Failure::Told(libc::EBUSY, "another thread communicates with it at the moment".into()))
+            }
+        }
+    }
 }
 
 /// What a stream of a child is bound to. All zero: UNIPC_REDIRECT_INHERIT.
@@ -287,7 +318,11 @@ pub unsafe fn give(place: *mut iovec, bytes: &[u8]) -> Result<(), Failure> {
 /// @return the handle, or NULL with errno set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_spawn(command: *const unipc_command) -> *mut unipc_child {
-    cold(|| Ok(hand(read(command)?.spawn()?)))
+    cold(|| {
+        let mut child = read(command)?.spawn()?;
+        let streams = child.take_streams();
+        Ok(hand(Started::new(child, streams, Vec::new())))
+    })
 }
 
 /// Waits until the child has ended, and stores how in `status`, which may be NULL. The status stays known:
@@ -308,7 +343,7 @@ pub unsafe extern "C" fn unipc_spawn(command: *const unipc_command) -> *mut unip
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_child_wait(child: *const unipc_child, status: *mut unipc_status, timeout: i64) -> c_int {
     cold(|| {
-        let ended = get(child)?.wait_by(deadline(timeout)?)?;
+        let ended = get(child)?.running.wait_by(deadline(timeout)?)?;
         store(status, ended.into());
         Ok(())
     })
@@ -325,7 +360,7 @@ pub unsafe extern "C" fn unipc_child_wait(child: *const unipc_child, status: *mu
 /// @return the number, or -1 with errno set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_child_pid(child: *const unipc_child) -> pid_t {
-    cold(|| Ok(get(child)?.id()))
+    cold(|| Ok(get(child)?.running.id()))
 }
 
 /// The pidfd of the child, for poll(2) and its kin: readable once it has ended. Wait by unipc_child_wait(), not
@@ -340,7 +375,7 @@ pub unsafe extern "C" fn unipc_child_pid(child: *const unipc_child) -> pid_t {
 /// @return the descriptor, or -1 with errno set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_child_fd(child: *const unipc_child) -> c_int {
-    cold(|| Ok(get(child)?.as_raw_fd()))
+    cold(|| Ok(get(child)?.running.as_raw_fd()))
 }
 
 /// Sends the child a signal, and never another process. 0 only asks whether it could be sent. A child that
@@ -356,7 +391,7 @@ pub unsafe extern "C" fn unipc_child_fd(child: *const unipc_child) -> c_int {
 /// @return 0, or -1 with errno set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_child_signal(child: *const unipc_child, signal: c_int) -> c_int {
-    cold(|| Ok(get(child)?.signal(signal)?))
+    cold(|| Ok(get(child)?.running.signal(signal)?))
 }
 
 /// Sends a signal to the process group of a child that leads one (UNIPC_GROUP_OWN), also to those of it that
@@ -372,7 +407,7 @@ pub unsafe extern "C" fn unipc_child_signal(child: *const unipc_child, signal: c
 /// @return 0, or -1 with errno set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_child_signal_group(child: *const unipc_child, signal: c_int) -> c_int {
-    cold(|| Ok(get(child)?.signal_group(signal)?))
+    cold(|| Ok(get(child)?.running.signal_group(signal)?))
 }
 
 /// Sends SIGKILL. That the child has ended already is no error. It is to be waited for, or closed, still.
@@ -386,7 +421,7 @@ pub unsafe extern "C" fn unipc_child_signal_group(child: *const unipc_child, sig
 /// @return 0, or -1 with errno set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_child_kill(child: *const unipc_child) -> c_int {
-    cold(|| Ok(get(child)?.kill()?))
+    cold(|| Ok(get(child)?.running.kill()?))
 }
 
 /// Ends the child: SIGTERM (and SIGCONT, should it be stopped), SIGKILL if it still runs after `grace`
@@ -408,7 +443,7 @@ pub unsafe extern "C" fn unipc_child_terminate(
     grace: i64,
 ) -> c_int {
     cold(|| {
-        let ended = get(child)?.terminate(deadline(grace)?)?;
+        let ended = get(child)?.running.terminate(deadline(grace)?)?;
         store(status, ended.into());
         Ok(())
     })
@@ -420,14 +455,14 @@ pub unsafe extern "C" fn unipc_child_terminate(
 /// - Ownership: the end is the caller's, until unipc_pipe_writer_close(), and no longer that of
 ///   unipc_child_communicate().
 /// - Blocking: never.
-/// - Errors: EBADF: it is no such pipe, or was taken.
-/// - Safety: threads: no other may be in a call on the handle; fork: yes; signals: no.
+/// - Errors: EBADF: it is no such pipe, or was taken; EBUSY: another thread communicates with the child.
+/// - Safety: threads: any; fork: yes; signals: no.
 /// - See: pipe(7)
 ///
 /// @return the handle, or NULL with errno set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_child_take_input(child: *mut unipc_child) -> *mut unipc_pipe_writer {
-    cold(|| take(get_mut(child)?.stdin.take(), "standard input"))
+    cold(|| take(get(child)?.ends()?.streams.stdin.take(), "standard input"))
 }
 
 /// Takes the end of the child's standard output, where that is UNIPC_REDIRECT_PIPE.
@@ -435,14 +470,14 @@ pub unsafe extern "C" fn unipc_child_take_input(child: *mut unipc_child) -> *mut
 /// - Ownership: the end is the caller's, until unipc_pipe_reader_close(), and no longer that of
 ///   unipc_child_communicate().
 /// - Blocking: never.
-/// - Errors: EBADF: it is no such pipe, or was taken.
-/// - Safety: threads: no other may be in a call on the handle; fork: yes; signals: no.
+/// - Errors: EBADF: it is no such pipe, or was taken; EBUSY: another thread communicates with the child.
+/// - Safety: threads: any; fork: yes; signals: no.
 /// - See: pipe(7)
 ///
 /// @return the handle, or NULL with errno set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_child_take_output(child: *mut unipc_child) -> *mut unipc_pipe_reader {
-    cold(|| take(get_mut(child)?.stdout.take(), "standard output"))
+    cold(|| take(get(child)?.ends()?.streams.outputs[0].take(), "standard output"))
 }
 
 /// Takes the end of the child's standard error, where that is UNIPC_REDIRECT_PIPE.
@@ -450,14 +485,14 @@ pub unsafe extern "C" fn unipc_child_take_output(child: *mut unipc_child) -> *mu
 /// - Ownership: the end is the caller's, until unipc_pipe_reader_close(), and no longer that of
 ///   unipc_child_communicate().
 /// - Blocking: never.
-/// - Errors: EBADF: it is no such pipe, or was taken.
-/// - Safety: threads: no other may be in a call on the handle; fork: yes; signals: no.
+/// - Errors: EBADF: it is no such pipe, or was taken; EBUSY: another thread communicates with the child.
+/// - Safety: threads: any; fork: yes; signals: no.
 /// - See: pipe(7)
 ///
 /// @return the handle, or NULL with errno set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_child_take_error(child: *mut unipc_child) -> *mut unipc_pipe_reader {
-    cold(|| take(get_mut(child)?.stderr.take(), "standard error"))
+    cold(|| take(get(child)?.ends()?.streams.outputs[1].take(), "standard error"))
 }
 
 /// Writes `length` bytes to the child's standard input and closes that, reads its standard output and error
@@ -473,8 +508,9 @@ pub unsafe extern "C" fn unipc_child_take_error(child: *mut unipc_child) -> *mut
 /// - Errors: ETIMEDOUT; EAGAIN; EINTR: nothing is lost and the child runs on: call again with the same input
 ///   to go on, or take what was read by unipc_child_partial_output(); EINVAL: there is input, and standard
 ///   input is no pipe to this process; less input than went already; the timeout; ENOMEM; ECHILD as
-///   unipc_child_wait(): what was read is still to be taken.
-/// - Safety: threads: no other may be in a call on the handle; fork: ECHILD; signals: no.
+///   unipc_child_wait(): what was read is still to be taken; EBUSY: another thread communicates with it.
+/// - Safety: threads: any; others wait for the child and signal it meanwhile, but what would communicate is
+///   EBUSY; fork: ECHILD; signals: no.
 /// - See: poll(2), waitid(2)
 ///
 /// @return 0, or -1 with errno set.
@@ -489,10 +525,14 @@ pub unsafe extern "C" fn unipc_child_communicate(
     timeout: i64,
 ) -> c_int {
     cold(|| {
-        let ended = get_mut(child)?.communicate(bytes("input", input, length)?, deadline(timeout)?)?;
-        give(output, &ended.stdout)?;
-        give(error, &ended.stderr)?;
-        store(status, ended.status.into());
+        let (child, deadline) = (get(child)?, deadline(timeout)?);
+        let mut ends = child.ends()?;
+        ends.streams.communicate(bytes("input", input, length)?, deadline)?;
+        let ended = child.running.wait_by(deadline)?;
+        let outputs = ends.streams.take_outputs();
+        give(output, &outputs[0])?;
+        give(error, &outputs[1])?;
+        store(status, ended.into());
         Ok(())
     })
 }
@@ -503,8 +543,8 @@ pub unsafe extern "C" fn unipc_child_communicate(
 /// - Ownership: the bytes that `output` and `error`, either of which may be NULL, then point to are the caller's,
 ///   until unipc_free(); a NUL stands behind them. What goes into a NULL is lost.
 /// - Blocking: never.
-/// - Errors: ENOMEM.
-/// - Safety: threads: no other may be in a call on the handle; fork: yes; signals: no.
+/// - Errors: ENOMEM; EBUSY: another thread communicates with the child.
+/// - Safety: threads: any; fork: yes; signals: no.
 /// - See: poll(2)
 ///
 /// @return 0, or -1 with errno set.
@@ -515,9 +555,9 @@ pub unsafe extern "C" fn unipc_child_partial_output(
     error: *mut iovec,
 ) -> c_int {
     cold(|| {
-        let (stdout, stderr) = get_mut(child)?.partial_output();
-        give(output, &stdout)?;
-        give(error, &stderr)
+        let outputs = get(child)?.ends()?.streams.take_outputs();
+        give(output, &outputs[0])?;
+        give(error, &outputs[1])
     })
 }
 

@@ -423,6 +423,30 @@ TEST(what_was_read_before_the_timeout_can_be_taken) {
     CHECK(unipc_pipeline_close(pipeline) == 0);
 }
 
+static void *communicate(void *pipeline) {
+    int success;
+    while ((success = unipc_pipeline_communicate(pipeline, NULL, 0, NULL, NULL, 0, LONG)) == -1 && errno == EBUSY);
+    CHECK(success == 0);
+    return NULL;
+}
+
+TEST(a_thread_cancels_a_pipeline_that_another_communicates_with) {
+    pthread_t thread;
+    unipc_status statuses[2];
+    unipc_command stages[] = {run(ARGV("sleep", "1000")), sh("cat; exec sleep 1000")};
+    unipc_pipeline *pipeline = started(stages, 2, piped());
+    CHECK(pthread_create(&thread, NULL, communicate, pipeline) == 0);
+    UNTIL(unipc_pipeline_partial_output(pipeline, NULL, NULL, 0) == -1 && errno == EBUSY);
+    SAYS("another thread communicates with it");
+    FAILS_NULL(unipc_pipeline_take_output(pipeline), EBUSY, "another thread communicates with it");
+    FAILS(unipc_pipeline_communicate(pipeline, NULL, 0, NULL, NULL, 0, 0), EBUSY, "another thread communicates with it");
+    FAILS(unipc_pipeline_wait(pipeline, NULL, 0, SHORT), ETIMEDOUT, "wait for sleep");
+    IN_CHILD(FAILS_NULL(unipc_pipeline_take_input(pipeline), EBUSY, "another thread"));
+    CHECK(unipc_pipeline_cancel(pipeline, statuses, 2, LONG) == 0 && statuses[0].signal == SIGTERM);
+    CHECK(pthread_join(thread, NULL) == 0);
+    CHECK(unipc_pipeline_close(pipeline) == 0);
+}
+
 TEST(an_open_joint_passes_this_process) {
     const size_t open[] = {1};
     unipc_pipe_reader *reader;
