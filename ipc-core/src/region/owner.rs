@@ -301,6 +301,18 @@ impl Region {
         matches!(self.state_of(tag), State::Dead)
     }
 
+    /// The life word of every place, and how many places there are: one of them changes when somebody dies or
+    /// comes. `None`: they are more than `most`, or cannot be looked at.
+    pub(super) fn lives(&self, most: usize) -> Option<Vec<(&AtomicU32, u32)>> {
+        let count = self.u32(HIGHEST_AT);
+        let highest = count.load(SeqCst);
+        if highest as usize >= most {
+            return None;
+        }
+        let words = (0..highest as usize).map(|place| self.back(place).ok().map(|()| self.word_of(place)));
+        std::iter::once(Some(count)).chain(words).map(|word| word.map(|word| (word, word.load(SeqCst)))).collect()
+    }
+
     /// Notes which classes this thread sleeps in.
     pub(super) fn set_waiting(&self, me: &Participant, classes: u32) {
         self.u32(self.page_of(me.place) + place::WAITING).store(classes, SeqCst);

@@ -38,10 +38,22 @@ impl Class {
 pub(crate) const WATCHES: u32 = 1;
 
 /// The kernel wakes in a dead one's place who sleeps already. Who looked just before, and sleeps just after,
-/// is told by nobody: so everybody looks again.
+/// is told by nobody: so everybody looks again, and sleeps for good only then ([`Region::everybody`]).
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Where the kernel cannot wake in a dead one's place, they look more often.
 const BLIND: Duration = Duration::from_millis(50);
+
+/// What came of a sleep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Slept {
+    /// Something may have changed.
+    Woken,
+    /// Nothing did, for as long as it may sleep without a look.
+    Long,
+}
+
+/// How the sleep before the first one was. (The models begin with the sleep that no death can precede unseen.)
+pub(crate) const FIRST: Slept = if cfg!(unipc_model) { Slept::Long } else { Slept::Woken };
 
 impl Region {
     #[inline]
@@ -65,24 +77,38 @@ impl Region {
         fail_point!("wait: over");
     }
 
-    /// Sleeps until a wake, or the death of one of `owners`. EINTR, ETIMEDOUT.
+    /// The words by which [`sleep`](Self::sleep) learns of every death since now, also of one that comes
+    /// before it: for who has slept long already, because that many words are dearer than one. `None`: the
+    /// kernel has no such sleep, or there are more than it takes.
+    pub fn everybody(&self) -> Option<Vec<(&AtomicU32, u32)>> {
+        let able = kernel::wakes_for_the_dead() && kernel::waits_for_any();
+        able.then(|| self.lives(futex::WORDS_MAX - 2)).flatten()
+    }
+
+    /// Sleeps until a wake, the death of one of `owners`, or a change of what `also` is told to be. With
+    /// `everybody` among that, for as long as it takes. EINTR, ETIMEDOUT.
     pub fn sleep(
         &self,
         value: u32,
         classes: u32,
         owners: &[u32],
-        also: Option<(&AtomicU32, u32)>,
+        also: &[(&AtomicU32, u32)],
+        everybody: Option<&[(&AtomicU32, u32)]>,
         deadline: Deadline,
-    ) -> sys::Result<()> {
+    ) -> sys::Result<Slept> {
         let mut end = deadline.end();
-        let mut blind = !kernel::wakes_for_the_dead();
         let mut words = vec![(self.wait_word(), value)];
         words.extend(also);
+        if let Some(everybody) = everybody {
+            words.extend(everybody);
+            return heard(futex::wait_any(&words, end)).map(|()| Slept::Woken);
+        }
+        let mut blind = !kernel::wakes_for_the_dead();
         for &tag in owners {
             match self.state_of(tag) {
                 State::Alive(life, value) if words.len() < futex::WORDS_MAX => words.push((life, value)),
                 State::Alive(..) | State::Unknown => blind = true,
-                State::Dead => return Ok(()), // just now
+                State::Dead => return Ok(Slept::Woken), // just now
             }
         }
         blind |= words.len() > 1 && !kernel::waits_for_any();
@@ -96,12 +122,9 @@ impl Region {
         } else {
             futex::wait_shared(self.wait_word(), value, classes, end)
         };
-        fail_point!("wait: awake");
-        match slept {
-            Err(Errno::AGAIN) => Ok(()),
-            Err(Errno::TIMED_OUT) if shortened => Ok(()),
-            Err(Errno::FAULT) => Err(Errno::SPOILED), // the file was cut
-            done => done,
+        match heard(slept) {
+            Err(Errno::TIMED_OUT) if shortened => Ok(if blind { Slept::Woken } else { Slept::Long }),
+            slept => slept.map(|()| Slept::Woken),
         }
     }
 
@@ -152,5 +175,15 @@ impl Region {
     /// Whether a thread that would take a message sleeps, this one apart.
     pub fn somebody_receives(&self, me: &Participant) -> bool {
         self.others_wait(me, |classes| classes & Class::Receivers.bit() != 0 && classes & WATCHES == 0)
+    }
+}
+
+/// What futex(2) says, as far as it matters.
+fn heard(slept: sys::Result<()>) -> sys::Result<()> {
+    fail_point!("wait: awake");
+    match slept {
+        Err(Errno::AGAIN) => Ok(()),
+        Err(Errno::FAULT) => Err(Errno::SPOILED), // the file was cut
+        slept => slept,
     }
 }

@@ -120,13 +120,23 @@ impl Drop for Peer {
 
 /// Whether a thread sleeps at a futex now; `for_good`: not only for some milliseconds.
 pub fn is_asleep(pid: i32, for_good: bool) -> bool {
+    end_of_sleep(pid).is_some_and(|until| !for_good || until == 0 || is_far(pid, until))
+}
+
+/// Whether no clock ends its sleep.
+pub fn sleeps_without_end(pid: i32) -> bool {
+    end_of_sleep(pid) == Some(0)
+}
+
+/// Where the end of a process's sleep stands, if it sleeps at a futex; 0 if it has none.
+fn end_of_sleep(pid: i32) -> Option<usize> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
     let mut words = text.split(' ');
     let number = words.next().and_then(|number| number.parse().ok());
     let sleeps = number == Some(libc::SYS_futex) || number == Some(libc::SYS_futex_waitv);
     // Both have the timeout in the fourth place: a point of the monotonic clock.
     let until = words.nth(3).and_then(|word| usize::from_str_radix(word.trim_start_matches("0x"), 16).ok());
-    sleeps && (!for_good || until == Some(0) || until.is_some_and(|until| is_far(pid, until)))
+    until.filter(|_| sleeps)
 }
 
 /// Whether the point of time at an address of another process is so far away that only who looks again now

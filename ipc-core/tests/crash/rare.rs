@@ -1,6 +1,6 @@
 //! What storms found once in a hundred thousand deaths, made certain.
 
-use crate::peers::{Peer, is_root, shared};
+use crate::peers::{Peer, is_root, shared, sleeps_without_end};
 use crate::trace::{Step, Victim, be_traced};
 use libtest_mimic::Trial;
 use std::sync::atomic::AtomicU32;
@@ -16,6 +16,7 @@ const RARE: &[(&str, Play)] = &[
     ("namesakes in two pid namespaces are told apart", namesakes),
     ("thousands die at one queue and there is room for the next", thousands),
     ("a newcomer finds the room that is there behind a cell that was held for long", newcomer),
+    ("who has slept for long is woken by no clock, and by a death", long_sleeper),
 ];
 
 pub fn all() -> Vec<Trial> {
@@ -158,4 +159,33 @@ fn newcomer(name: &str) {
     assert_eq!(sleeps.reap_by(LONG).ok(), Some(0));
     assert_eq!(queue.receive_by(LONG).unwrap().data, b"slept");
     held.release().unwrap();
+}
+
+/// After a second it sleeps at everybody's life words, so it need not look again.
+fn long_sleeper(name: &str) {
+    let queue = create(name, 2);
+    for point in ["message: published", "wake: taken the bit"] {
+        let sleeper = Peer::fork(|| assert_eq!(open(name).receive().unwrap().data, b"one"));
+        while !sleeps_without_end(sleeper.pid) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let before = sleeps(sleeper.pid);
+        std::thread::sleep(Duration::from_millis(2500));
+        assert_eq!(sleeps(sleeper.pid), before, "it was woken, and for what?");
+        let sender = Peer::fork(|| {
+            let queue = open(name);
+            unipc::fail_points::arm(point, 1, libc::SIGKILL);
+            let _ = queue.send(b"one", 0);
+        });
+        assert_eq!(sender.reap(), libc::SIGKILL, "{point}");
+        assert_eq!(sleeper.reap_by(LONG).ok(), Some(0), "{point}");
+    }
+    assert!(queue.is_empty().unwrap());
+}
+
+/// How often the first thread of a process has gone to sleep.
+fn sleeps(pid: i32) -> String {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = text.lines().find(|line| line.starts_with("voluntary_ctxt_switches"));
+    line.unwrap().to_owned()
 }

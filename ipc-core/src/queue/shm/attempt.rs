@@ -9,7 +9,7 @@ use super::{Claim, DATA_AT, Inner};
 use crate::deadline::Deadline;
 use crate::error::Errno;
 use crate::region::owner::Participant;
-use crate::region::wait::Class;
+use crate::region::wait::{Class, FIRST, Slept};
 use crate::sys;
 use crate::sys::atomic::Ordering::{Relaxed, SeqCst};
 use crate::sys::fail::fail_point;
@@ -277,7 +277,9 @@ impl Inner {
         let class = A::CLASS;
         let mut owners = Vec::new();
         let mut vain = 0;
+        let mut last = FIRST;
         loop {
+            let everybody = if last == Slept::Long { self.region.everybody() } else { None };
             let value = self.region.prepare(me, class.bit(), 0);
             let tried = match attempt.make(self, me, deadline) {
                 Ok(Some(served)) => return Ok(served),
@@ -305,14 +307,15 @@ impl Inner {
             if self.region.is_lost() {
                 return Err(Errno::SPOILED);
             }
-            let slept = self.region.sleep(value, class.bit(), &owners, None, until);
+            let slept = self.region.sleep(value, class.bit(), &owners, &[], everybody.as_deref(), until);
             match attempt.make(self, me, deadline) {
                 Ok(Some(served)) => return Ok(served),
                 Err(Errno::INTERRUPTED) => return Err(Errno::INTERRUPTED),
                 _ => {}
             }
+            last = Slept::Woken;
             match slept {
-                Ok(()) => {}
+                Ok(slept) => last = slept,
                 Err(Errno::TIMED_OUT) if !deadline.has_passed() => {}
                 Err(Errno::TIMED_OUT) => {
                     let again = self.unblock(me, class, &mut owners, true)?;

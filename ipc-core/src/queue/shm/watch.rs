@@ -8,7 +8,7 @@ use crate::deadline::Deadline;
 use crate::error::Errno;
 use crate::queue::calls::Calls;
 use crate::region::owner::Participant;
-use crate::region::wait::{Class, WATCHES};
+use crate::region::wait::{Class, FIRST, Slept, WATCHES};
 use crate::sys::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use crate::sys::atomic::{AtomicBool, AtomicU32};
 use crate::sys::fail::fail_point;
@@ -203,6 +203,7 @@ impl Poll {
     }
 
     fn run(&self, inner: &Inner) {
+        let mut last = FIRST;
         loop {
             let changed = self.changed.load(SeqCst); // before `ended`: an end that comes in between is seen
             if self.ended.load(SeqCst) {
@@ -216,7 +217,7 @@ impl Poll {
                 Ok(())
             } else {
                 let came = || Class::BOTH.iter().any(|&class| class.bit() & missing != 0 && inner.has(class));
-                watch(inner, missing, (&self.changed, changed), came)
+                watch(inner, missing, (&self.changed, changed), &mut last, came)
             };
             if looked.is_err() {
                 if inner.region.is_lost() {
@@ -233,11 +234,21 @@ impl Poll {
 }
 
 /// Sleeps as those of `classes` do until something may have changed, or `also` has; passes the wake on.
-fn watch(inner: &Inner, classes: u32, also: (&AtomicU32, u32), changed: impl Fn() -> bool) -> sys::Result<()> {
+/// `last` is how that was the last time.
+fn watch(
+    inner: &Inner,
+    classes: u32,
+    also: (&AtomicU32, u32),
+    last: &mut Slept,
+    changed: impl Fn() -> bool,
+) -> sys::Result<()> {
     inner.working(|inner, me| {
+        let everybody = if *last == Slept::Long { inner.region.everybody() } else { None };
         let value = inner.region.prepare(me, classes, WATCHES);
+        *last = Slept::Woken;
         if !changed() {
-            let _ = inner.region.sleep(value, classes, &[], Some(also), Deadline::NEVER);
+            let slept = inner.region.sleep(value, classes, &[], &[also], everybody.as_deref(), Deadline::NEVER);
+            *last = slept.unwrap_or(Slept::Woken);
         }
         inner.region.finish(me);
         let _ = inner.heal(me);
@@ -265,7 +276,7 @@ fn wait_for_message(inner: &Inner, tell: &Sender<sys::Result<u32>>) -> bool {
     });
     let _ = tell.send(armed);
     let Ok(armed) = armed else { return false };
-    let mut was_empty = false;
+    let (mut was_empty, mut last) = (false, FIRST);
     loop {
         let found = word.load(SeqCst);
         if found == armed & TAG | FIRED {
@@ -285,7 +296,7 @@ fn wait_for_message(inner: &Inner, tell: &Sender<sys::Result<u32>>) -> bool {
         }
         was_empty |= empty;
         let changed = || word.load(SeqCst) != armed || empty && inner.has(Class::Receivers);
-        if watch(inner, if empty { Class::Receivers.bit() } else { 0 }, (word, armed), changed).is_err() {
+        if watch(inner, if empty { Class::Receivers.bit() } else { 0 }, (word, armed), &mut last, changed).is_err() {
             return false;
         }
     }
