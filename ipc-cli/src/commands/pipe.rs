@@ -1,5 +1,6 @@
 //! `unipc pipe`: programs, each reading what the one before writes.
 
+mod copies;
 mod inherited;
 mod joint;
 mod rate;
@@ -8,8 +9,9 @@ mod signals;
 use crate::failure::{self, Failure};
 use crate::{exit, words};
 use clap::builder::{OsStringValueParser, TypedValueParser};
+use copies::Copies;
 use inherited::Inherited;
-use joint::{Duplicate, Relay};
+use joint::Relay;
 use rate::Rates;
 use rustix::event::{PollFd, PollFlags, poll};
 use signal_hook::consts::SIGKILL;
@@ -129,10 +131,13 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let stages: Vec<&[OsString]> = arguments.words.split(|word| *word == arguments.separator).collect();
     check(arguments, &stages)?;
     let inherited = Inherited::find();
-    let joints = stages.len() - 1;
-    let mut copies: Vec<Vec<Duplicate>> = (0..joints).map(|_| Vec::new()).collect();
+    let mut copies: Vec<Option<Copies>> = stages[1..].iter().map(|_| None).collect();
     for tee in &arguments.tee {
-        copies[tee.joint - 1].push(Duplicate::create(tee.joint, &tee.path)?);
+        let place = &mut copies[tee.joint - 1];
+        if place.is_none() {
+            *place = Some(Copies::new()?);
+        }
+        place.iter_mut().try_for_each(|copies| copies.add(tee.joint, &tee.path))?;
     }
     let lines: Vec<String> = stages.iter().map(|stage| words::line(stage)).collect();
     let rates = arguments.rate.then(|| Rates::new(&lines)).flatten();
@@ -146,7 +151,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         pipeline.stage(command);
     }
     for (joint, copies) in copies.iter().enumerate() {
-        if rates.is_some() || !copies.is_empty() {
+        if rates.is_some() || copies.is_some() {
             pipeline.open_joint(joint);
         }
     }
@@ -156,11 +161,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let mut relays = Vec::new();
     for joint in running.joints.drain(..) {
         let number = joint.number;
-        relays.push(Relay::new(
-            joint,
-            std::mem::take(&mut copies[number]),
-            rates.as_ref().map(|rates| rates.of(number)),
-        ));
+        relays.push(Relay::new(joint, copies[number].take(), rates.as_ref().map(|rates| rates.of(number))));
     }
     let served = serve(&running, relays, &mut signals);
     if let Some(rates) = rates {
