@@ -112,6 +112,7 @@ numbers! {
     Count(isize): "size" from -1 to isize::MAX;
     Descriptor(i32): "fd" from 0 to i32::MAX;
     Signal(i32): "signal" from 1 to 64;
+    Leader(i32): "group" from 1 to i32::MAX;
 }
 
 /// What Python takes for true or false: anything.

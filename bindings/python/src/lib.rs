@@ -5,6 +5,7 @@
 #![allow(clippy::inline_always)] // each return behind a system call costs some 10 ns
 
 mod buffer;
+mod command;
 mod convert;
 mod descriptor;
 mod errors;
@@ -13,12 +14,15 @@ mod growing;
 mod handle;
 mod notification;
 mod record;
+mod status;
 mod wait;
 
 mod fifo;
 mod loan;
 mod memory;
 mod pipe;
+mod pipeline;
+mod process;
 mod queue;
 mod semaphore;
 
@@ -33,6 +37,8 @@ mod _unipc {
     }
 
     #[pymodule_export]
+    use crate::command::{Command, File, Redirect, shell};
+    #[pymodule_export]
     use crate::fifo::Fifo;
     #[pymodule_export]
     use crate::loan::{Borrowed, Reservation};
@@ -41,10 +47,22 @@ mod _unipc {
     #[pymodule_export]
     use crate::pipe::{Duplex, PipeEnd, PipeReader, PipeWriter, Redirection, duplex, pipe};
     #[pymodule_export]
+    use crate::pipeline::{Pipeline, RunningPipeline, Statuses};
+    #[pymodule_export]
+    use crate::process::{Child, spawn};
+    #[pymodule_export]
     use crate::queue::Queue;
     #[pymodule_export]
     use crate::semaphore::Semaphore;
+    #[pymodule_export]
+    use crate::status::Status;
 
+    #[pymodule_export]
+    const NULL: Redirect = Redirect::NULL;
+    #[pymodule_export]
+    const PIPE: Redirect = Redirect::PIPE;
+    #[pymodule_export]
+    const STDOUT: Redirect = Redirect::STDOUT;
     #[pymodule_export]
     const PIPE_BUF: usize = unipc::pipe::PIPE_BUF;
     #[pymodule_export]

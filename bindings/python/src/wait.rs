@@ -177,3 +177,34 @@ pub fn in_slices<C: Owner, R: Send>(
 
 /// How long a call that moves many bytes stays away from the interpreter while they flow.
 pub const ROUND: Duration = Duration::from_millis(50);
+
+/// Calls `call` detached from the interpreter, for a slice at a time, until it is served, fails, or `limit`
+/// is over; signal handlers run as in [`wait`].
+pub fn attend<R: Send>(
+    py: Python<'_>,
+    limit: Limit,
+    mut call: impl FnMut(Deadline) -> unipc::Result<R> + Send,
+) -> Outcome<R> {
+    let end = limit.start();
+    loop {
+        match py.detach(|| call(end.earlier(Deadline::after(SLICE))).map_err(Box::new)) {
+            Err(error) if error.interrupted() || (error.timed_out() && !end.has_passed()) => py.check_signals()?,
+            done => return Ok(done),
+        }
+    }
+}
+
+/// As [`attend`], for a call that must not be cut into slices: it is given the whole time.
+pub fn attend_unbroken<R: Send>(
+    py: Python<'_>,
+    limit: Limit,
+    mut call: impl FnMut(Deadline) -> unipc::Result<R> + Send,
+) -> Outcome<R> {
+    let end = limit.start();
+    loop {
+        match py.detach(|| call(end).map_err(Box::new)) {
+            Err(error) if error.interrupted() => py.check_signals()?,
+            done => return Ok(done),
+        }
+    }
+}

@@ -11,6 +11,7 @@ from typing import Literal
 import pytest
 
 import unipc
+from support import leaving_nothing
 
 Namer = Callable[[], str]
 Engine = Literal["posix", "shm"]
@@ -74,3 +75,10 @@ def ends() -> Iterator[tuple[unipc.PipeReader, unipc.PipeWriter]]:
     reader, writer = unipc.pipe()
     with reader, writer:
         yield reader, writer
+
+
+@pytest.fixture
+def no_traces() -> Iterator[None]:
+    """The test leaves no descriptor, child or thread."""
+    with leaving_nothing():
+        yield

@@ -1,11 +1,14 @@
 """What several test files need."""
 
+import contextlib
+import gc
 import os
+import random
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -39,6 +42,17 @@ def waits_for(process: int, queue: unipc.Queue) -> bool:
     if queue.engine == "shm":
         return number in FUTEXES
     return arguments[:1] == [hex(queue.fileno())]
+
+
+def stays_in_a_system_call(pid: int) -> bool:
+    """Not on its way to one: a signal that comes before open(2) of a FIFO does not end that."""
+
+    def now() -> str:
+        return Path(f"/proc/{pid}/syscall").read_text()
+
+    before = now()
+    time.sleep(0.2)
+    return before == now() != "running\n"
 
 
 def open_descriptors() -> set[str]:
@@ -90,3 +104,52 @@ class Waiting:
         traceback: TracebackType | None,
     ) -> None:
         self._thread.join()
+
+
+def _links() -> dict[str, str]:
+    """What each open descriptor is."""
+    found = {}
+    for number in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):  # the listing's own
+            found[number] = os.readlink(f"/proc/self/fd/{number}")
+    return found
+
+
+def children() -> set[str]:
+    """The children of this process, zombies too."""
+    lists = [task / "children" for task in Path("/proc/self/task").iterdir()]
+    return {child for each in lists if each.exists() for child in each.read_text().split()}
+
+
+def has_keeper() -> bool:
+    """Whether unipc has a thread for the children of this process."""
+    names = [task / "comm" for task in Path("/proc/self/task").iterdir()]
+    return any(name.exists() and name.read_text() == "unipc-keeper\n" for name in names)
+
+
+@contextlib.contextmanager
+def leaving_nothing() -> Iterator[None]:
+    """A block that is to leave no descriptor, child or thread; dropped children are reaped soon."""
+    gc.collect()
+    before, living = _links(), children()
+    yield
+    gc.collect()
+    patience = time.monotonic() + 30
+    while (children() - living or has_keeper()) and time.monotonic() < patience:
+        time.sleep(0.001)
+    assert children() - living == set()
+    assert not has_keeper()
+    assert _links() == before
+
+
+def exited(code: int) -> unipc.Status:
+    return unipc.Status.from_raw(code << 8)
+
+
+def killed(number: int) -> unipc.Status:
+    return unipc.Status.from_raw(number)
+
+
+def pattern(size: int) -> bytes:
+    """Bytes that show when some are missing, doubled or swapped."""
+    return random.Random(size).randbytes(size)

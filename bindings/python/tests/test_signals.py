@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import unipc
-from support import Ends, Waiting, fill, python, until
+from support import Ends, Waiting, fill, python, stays_in_a_system_call, until
 
 
 class Interrupted(Exception):
@@ -58,8 +58,25 @@ def waits(kind: str, name: str, tmp_path: Path) -> Iterator[Callable[..., object
                 "borrow": queue.borrow,
             }
             yield calls[what]
+        elif kind in PROCESS_KINDS:
+            child = unipc.spawn(["sleep", "1000"], stdout=unipc.PIPE)
+            running = unipc.Pipeline(["sleep", "1000"], ["cat"], stdout=unipc.PIPE).spawn()
+            stack.callback(running.__exit__, None, None, None)
+            stack.callback(running.signal, signal.SIGKILL)
+            stack.callback(child.__exit__, None, None, None)
+            stack.callback(child.kill)
+            calls = {
+                "child": child.wait,
+                "communicate": child.communicate,
+                "pipeline": running.wait,
+                "communicate with pipeline": running.communicate,
+            }
+            yield calls[kind]
         else:
             yield stack.enter_context(contextlib.closing(unipc.Semaphore.create(name, 0))).wait
+
+
+PROCESS_KINDS = ["child", "communicate", "pipeline", "communicate with pipeline"]
 
 
 QUEUE_KINDS = [
@@ -77,6 +94,7 @@ KINDS = [
     "open_reader",
     "open_writer",
     *QUEUE_KINDS,
+    *PROCESS_KINDS,
     "wait",
 ]
 
@@ -260,6 +278,14 @@ CTRL_C = """if True:
         queue.borrow()
     elif kind == "pipe":
         reader.read(1)
+    elif kind == "child":
+        unipc.spawn(["sleep", "1000"], dies_with_parent=9).wait()
+    elif kind == "communicate":
+        unipc.spawn(["sleep", "1000"], stdout=unipc.PIPE, dies_with_parent=9).communicate()
+    elif kind == "pipeline":
+        sleep = unipc.Command(["sleep", "1000"], dies_with_parent=9)
+        with unipc.Pipeline(sleep, ["cat"], stdout=unipc.PIPE).spawn() as running:
+            running.communicate()
     elif kind == "semaphore":
         with unipc.Memory.anonymous(64) as memory:
             unipc.Semaphore.init_in(memory).wait()
@@ -268,18 +294,9 @@ CTRL_C = """if True:
 """
 
 
-def stays_in_a_system_call(pid: int) -> bool:
-    """Not on its way to one: a signal that comes before open(2) of a FIFO does not end that."""
-
-    def now() -> str:
-        return Path(f"/proc/{pid}/syscall").read_text()
-
-    before = now()
-    time.sleep(0.2)
-    return before == now() != "running\n"
-
-
-@pytest.mark.parametrize("kind", ["queue", "pipe", "semaphore", "fifo"])
+@pytest.mark.parametrize(
+    "kind", ["queue", "pipe", "semaphore", "child", "communicate", "pipeline", "fifo"]
+)
 def test_control_c_ends_a_program_that_waits(kind: str, queue: unipc.Queue, tmp_path: Path) -> None:
     if kind == "fifo":
         kind = str(tmp_path / "fifo")

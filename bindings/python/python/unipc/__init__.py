@@ -1,4 +1,5 @@
-"""Local inter-process communication on Linux: pipes, FIFOs, queues, shared memory, semaphores.
+"""Local inter-process communication on Linux: pipes, FIFOs, queues, shared memory, semaphores,
+processes and pipelines.
 
 Each primitive is a class, made by ``create``, ``open`` and ``open_or_create`` where it has a name:
 
@@ -9,6 +10,8 @@ Queue                     messages with priorities, found by a name: the system'
                           with engine="shm" unipc's, at the speed of memory and in place
 Memory                    bytes that several processes map, and a buffer to Python
 Semaphore                 a count to wait for, named or inside a Memory
+spawn(), popen()          a program: a Child to talk to and to wait for, or a file
+Pipeline                  programs one after the other: p1 | p2 | p3
 ========================  =========================================================
 
 What all of them have in common: ``timeout`` is in seconds, None waits for ever and 0 does not wait
@@ -22,23 +25,37 @@ beyond its machine word. Closing never removes a name: ``unlink`` does.
 import enum
 from typing import NamedTuple
 
+from ._popen import ByteDuplex, ByteReader, ByteWriter, TextStream, popen
 from ._unipc import (
+    NULL,
+    PIPE,
     PIPE_BUF,
     PRIORITY_MAX,
+    STDOUT,
     Borrowed,
+    Child,
+    Command,
     Duplex,
     Fifo,
+    File,
     Memory,
     PipeEnd,
+    Pipeline,
     PipeReader,
     PipeWriter,
     Queue,
+    Redirect,
     Redirection,
     Reservation,
+    RunningPipeline,
     Semaphore,
+    Status,
+    Statuses,
     __version__,
     duplex,
     pipe,
+    shell,
+    spawn,
 )
 
 
@@ -63,6 +80,26 @@ class QueueAttributes(NamedTuple):
     nonblocking: bool
 
 
+class Output(NamedTuple):
+    """What Child.communicate() brought: what came from ``stdout`` and from ``stderr``, empty where
+    that is no PIPE, and the child's ``status``.
+    """
+
+    stdout: bytes
+    stderr: bytes
+    status: Status
+
+
+class PipelineOutput(NamedTuple):
+    """What RunningPipeline.communicate() brought: what came from the last stage's ``stdout``, from
+    each ``stderr`` (one for all if they are merged), and the ``statuses`` of the stages.
+    """
+
+    stdout: bytes
+    stderr: tuple[bytes, ...]
+    statuses: Statuses
+
+
 class Seal(enum.IntFlag):
     """What Memory.seal() forbids for ever, as F_ADD_SEALS of fcntl(2) has it.
 
@@ -79,23 +116,43 @@ class Seal(enum.IntFlag):
 
 
 __all__ = [
+    "NULL",
+    "PIPE",
     "PIPE_BUF",
     "PRIORITY_MAX",
+    "STDOUT",
     "Borrowed",
+    "ByteDuplex",
+    "ByteReader",
+    "ByteWriter",
+    "Child",
+    "Command",
     "Duplex",
     "Fifo",
+    "File",
     "Memory",
     "Message",
+    "Output",
     "PipeEnd",
     "PipeReader",
     "PipeWriter",
+    "Pipeline",
+    "PipelineOutput",
     "Queue",
     "QueueAttributes",
+    "Redirect",
     "Redirection",
     "Reservation",
+    "RunningPipeline",
     "Seal",
     "Semaphore",
+    "Status",
+    "Statuses",
+    "TextStream",
     "__version__",
     "duplex",
     "pipe",
+    "popen",
+    "shell",
+    "spawn",
 ]
