@@ -11,7 +11,7 @@ import unipc
 def main(line: str = "echo one; echo two; exit 3") -> None:
     with unipc.popen(unipc.shell(line)) as stream:
         for number, text in enumerate(stream, 1):
-            print(f"line {number}: {text.rstrip()}")
+            print(f"line {number}:", text.removesuffix("\n"))
         print(f"it ended with {stream.close().shell_code}")
 
 
