@@ -407,6 +407,14 @@ fn what_the_last_program_says_at_its_end_is_not_drawn_over() {
 }
 
 #[test]
+fn no_color_is_obeyed_on_a_terminal() {
+    let help =
+        |setting| Terminal::start_command(&["env", "-u", "NO_COLOR", setting, common::UNIPC, "pipe", "-h"]).end();
+    assert!(help("TERM=xterm").out().contains('\x1b'));
+    assert!(!help("NO_COLOR=1").out().contains('\x1b'));
+}
+
+#[test]
 fn ctrl_c_ends_all_programs_and_the_command() {
     for options in [&[][..], &["--rate"], &["--tee", "1:/dev/null"]] {
         let stages = ["sh", "-c", "echo ready >&2; exec sleep 100", "--", "cat"];
