@@ -80,9 +80,9 @@
 #define UNIPC_MEMORY_OPTIONS_INIT { sizeof(unipc_memory_options), 0, 0, 0, 0 }
 #define UNIPC_SEMAPHORE_OPTIONS_INIT { sizeof(unipc_semaphore_options), 0, 0, 0, 0 }
 #define UNIPC_COMMAND_INIT \
-    { sizeof(unipc_command), 0, 0, 0, 0, 0, { 0, 0, 0 }, { 0, 0, 0 }, { 0, 0, 0 }, 0, 0, 0, 0 }
+    { sizeof(unipc_command), 0, 0, 0, 0, 0, { 0, 0, 0 }, { 0, 0, 0 }, { 0, 0, 0 }, 0, 0, 0, 0, 0 }
 #define UNIPC_PIPELINE_OPTIONS_INIT \
-    { sizeof(unipc_pipeline_options), { 0, 0, 0 }, { 0, 0, 0 }, 0, 0, 0, 0, 0, 0 }
+    { sizeof(unipc_pipeline_options), { 0, 0, 0 }, { 0, 0, 0 }, 0, 0, 0, 0, 0, 0, 0 }
 
 #ifdef __cplusplus
 extern "C" {
@@ -329,6 +329,11 @@ typedef struct unipc_command {
      */
     size_t descriptor_count;
     /**
+     * What unipc_child_communicate() collects of one output at most, but for up to a mebibyte; 0: what memory
+     * holds. Of a stage of a pipeline its options say that.
+     */
+    size_t output_limit;
+    /**
      * The process group: 0: this process's; UNIPC_GROUP_OWN: a new one, which the child leads; or the number of
      * one in this session.
      */
@@ -371,6 +376,11 @@ typedef struct unipc_pipeline_options {
      * How many.
      */
     size_t joint_count;
+    /**
+     * What unipc_pipeline_communicate() collects of one output at most, but for up to a mebibyte; 0: what memory
+     * holds.
+     */
+    size_t output_limit;
     /**
      * Where the standard errors go.
      */
@@ -1725,7 +1735,8 @@ ssize_t unipc_pipeline_failed(const struct unipc_pipeline *pipeline);
  * - Errors: ETIMEDOUT; EAGAIN; EINTR: nothing is lost and the stages run on: call again with the same input
  *   to go on, or take what was read by unipc_pipeline_partial_output(); EINVAL: there is input, and that of the
  *   first stage is no pipe to this process; less input than went already; `count` is more than there are; a
- *   joint that was not taken; the timeout; ENOMEM; ECHILD as unipc_pipeline_wait(): what was read is
+ *   joint that was not taken; the timeout; EMSGSIZE: more came than `output_limit`, and what did is to be taken
+ *   likewise; ENOMEM; ECHILD as unipc_pipeline_wait(): what was read is
  *   still to be taken; EBUSY: another thread communicates with it.
  * - Safety: threads: any; others wait for the stages, signal and cancel them meanwhile, but what would
  *   communicate is EBUSY; fork: ECHILD; signals: no.

@@ -51,6 +51,9 @@ pub struct unipc_pipeline_options {
     pub joints: *const usize,
     /// How many.
     pub joint_count: usize,
+    /// What unipc_pipeline_communicate() collects of one output at most, but for up to a mebibyte; 0: what memory
+    /// holds.
+    pub output_limit: usize,
     /// Where the standard errors go.
     pub errors: unipc_errors,
     /// Not 0: the pipeline succeeds if every stage does. 0: if the last one does.
@@ -66,15 +69,14 @@ pub struct unipc_pipeline_options {
 unsafe impl Versioned for unipc_pipeline_options {}
 const _: () = assert!(
     size_of::<unipc_pipeline_options>()
-        == 3 * size_of::<usize>() + 2 * size_of::<unipc_redirect>() + 4 * size_of::<c_int>()
+        == 4 * size_of::<usize>() + 2 * size_of::<unipc_redirect>() + 4 * size_of::<c_int>()
 );
 
 unsafe fn read(
     stages: *const unipc_command,
     count: usize,
-    given: *const unipc_pipeline_options,
+    given: &unipc_pipeline_options,
 ) -> Result<Pipeline, Failure> {
-    let given = options(given)?;
     crate::reserved(given.reserved)?;
     let mut pipeline = Pipeline::new();
     for (number, stage) in (1..).zip(versions("stages", stages, count)?) {
@@ -162,7 +164,11 @@ pub unsafe extern "C" fn unipc_pipeline_spawn(
     options: *const unipc_pipeline_options,
 ) -> *mut unipc_pipeline {
     cold(|| {
-        let mut running = read(stages, count, options)?.spawn()?;
+        let given = self::options(options)?;
+        let mut running = read(stages, count, &given)?.spawn()?;
+        if given.output_limit > 0 {
+            running.limit_output(given.output_limit);
+        }
         let (streams, joints) = (running.take_streams(), std::mem::take(&mut running.joints));
         Ok(hand(Started::new(running, streams, joints)))
     })
@@ -228,7 +234,8 @@ pub unsafe extern "C" fn unipc_pipeline_failed(pipeline: *const unipc_pipeline) 
 /// - Errors: ETIMEDOUT; EAGAIN; EINTR: nothing is lost and the stages run on: call again with the same input
 ///   to go on, or take what was read by unipc_pipeline_partial_output(); EINVAL: there is input, and that of the
 ///   first stage is no pipe to this process; less input than went already; `count` is more than there are; a
-///   joint that was not taken; the timeout; ENOMEM; ECHILD as unipc_pipeline_wait(): what was read is
+///   joint that was not taken; the timeout; EMSGSIZE: more came than `output_limit`, and what did is to be taken
+///   likewise; ENOMEM; ECHILD as unipc_pipeline_wait(): what was read is
 ///   still to be taken; EBUSY: another thread communicates with it.
 /// - Safety: threads: any; others wait for the stages, signal and cancel them meanwhile, but what would
 ///   communicate is EBUSY; fork: ECHILD; signals: no.

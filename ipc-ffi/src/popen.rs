@@ -1,7 +1,7 @@
 //! Programs as streams of stdio.
 
-use crate::boundary::{Failure, cold, deadline, options, stdio, store, string, text};
-use crate::process::{UNIPC_REDIRECT_PIPE, command, unipc_command, unipc_redirect, unipc_status};
+use crate::boundary::{Failure, cold, deadline, stdio, store, string, text};
+use crate::process::{UNIPC_REDIRECT_PIPE, command, described, unipc_command, unipc_redirect, unipc_status};
 use libc::{FILE, pid_t};
 use std::ffi::{CStr, c_char, c_int};
 use unipc::{Command, Redirect};
@@ -69,10 +69,7 @@ pub unsafe extern "C" fn unipc_popen(line: *const c_char, mode: *const c_char) -
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_popen_command(command: *const unipc_command, mode: *const c_char) -> *mut FILE {
     cold(|| {
-        if command.is_null() {
-            return Err(Failure::Null("command"));
-        }
-        let (given, mode) = (options(command)?, direction(mode)?);
+        let (given, mode) = (described(command)?, direction(mode)?);
         let is_pipe = |of: &unipc_redirect| of.kind == UNIPC_REDIRECT_PIPE;
         if is_pipe(&given.error) || mode == c"r" && is_pipe(&given.input) || mode == c"w" && is_pipe(&given.output) {
             let cause = "a stream has no end for a pipe besides its own: bind the others to something else";

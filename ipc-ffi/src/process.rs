@@ -131,6 +131,9 @@ pub struct unipc_command {
     pub descriptors: *const unipc_descriptor,
     /// How many.
     pub descriptor_count: usize,
+    /// What unipc_child_communicate() collects of one output at most, but for up to a mebibyte; 0: what memory
+    /// holds. Of a stage of a pipeline its options say that.
+    pub output_limit: usize,
     /// The process group: 0: this process's; UNIPC_GROUP_OWN: a new one, which the child leads; or the number of
     /// one in this session.
     pub group: c_int,
@@ -159,7 +162,7 @@ pub struct unipc_status {
 unsafe impl Versioned for unipc_command {}
 const _: () = assert!(size_of::<unipc_redirect>() == 2 * size_of::<c_int>() + size_of::<usize>());
 const _: () = assert!(
-    size_of::<unipc_command>() == size_of::<[usize; 8]>() + size_of::<[unipc_redirect; 3]>() + size_of::<[c_int; 2]>()
+    size_of::<unipc_command>() == size_of::<[usize; 9]>() + size_of::<[unipc_redirect; 3]>() + size_of::<[c_int; 2]>()
 );
 
 impl From<Status> for unipc_status {
@@ -276,11 +279,11 @@ pub unsafe fn command(given: &unipc_command) -> Result<Command, Failure> {
 }
 
 /// The caller's command, which must be there.
-pub unsafe fn read(given: *const unipc_command) -> Result<Command, Failure> {
-    if given.is_null() {
+pub unsafe fn described(command: *const unipc_command) -> Result<unipc_command, Failure> {
+    if command.is_null() {
         return Err(Failure::Null("command"));
     }
-    command(&options(given)?)
+    options(command)
 }
 
 /// Takes the end of a pipe out of a handle.
@@ -319,7 +322,11 @@ pub unsafe fn give(place: *mut iovec, bytes: &[u8]) -> Result<(), Failure> {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_spawn(command: *const unipc_command) -> *mut unipc_child {
     cold(|| {
-        let mut child = read(command)?.spawn()?;
+        let given = described(command)?;
+        let mut child = self::command(&given)?.spawn()?;
+        if given.output_limit > 0 {
+            child.limit_output(given.output_limit);
+        }
         let streams = child.take_streams();
         Ok(hand(Started::new(child, streams, Vec::new())))
     })

@@ -423,6 +423,15 @@ TEST(what_was_read_before_the_timeout_can_be_taken) {
     CHECK(unipc_pipeline_close(pipeline) == 0);
 }
 
+TEST(what_is_collected_has_a_limit_where_one_is_set) {
+    unipc_command stages[] = {run(ARGV("yes")), run(ARGV("cat"))};
+    unipc_pipeline_options options = piped();
+    options.output_limit = 1000;
+    unipc_pipeline *pipeline = started(stages, 2, options);
+    FAILS(unipc_pipeline_communicate(pipeline, NULL, 0, NULL, NULL, 0, LONG), EMSGSIZE, "the limit that was set, 1000 bytes");
+    CHECK(unipc_pipeline_cancel(pipeline, NULL, 0, LONG) >= 0 && unipc_pipeline_close(pipeline) == 0);
+}
+
 static void *communicate(void *pipeline) {
     int success;
     while ((success = unipc_pipeline_communicate(pipeline, NULL, 0, NULL, NULL, 0, LONG)) == -1 && errno == EBUSY);

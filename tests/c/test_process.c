@@ -609,6 +609,19 @@ TEST(what_was_read_before_the_timeout_is_kept_or_can_be_taken) {
     free(much);
 }
 
+TEST(what_is_collected_has_a_limit_where_one_is_set) {
+    struct iovec output;
+    unipc_command command = run(ARGV("yes"));
+    command.output.kind = UNIPC_REDIRECT_PIPE;
+    command.output_limit = 1000;
+    unipc_child *child = spawned(command);
+    FAILS(unipc_child_communicate(child, NULL, 0, &output, NULL, NULL, LONG), EMSGSIZE, "the limit that was set, 1000 bytes");
+    CHECK(unipc_child_kill(child) == 0 && unipc_child_partial_output(child, &output, NULL) == 0);
+    CHECK(output.iov_len > 1000 && memcmp(output.iov_base, "y\ny\n", 4) == 0);
+    unipc_free(output.iov_base);
+    CHECK(ended(child).signal == SIGKILL);
+}
+
 TEST(input_for_which_there_is_no_pipe_is_refused) {
     unipc_command command = run(ARGV("true"));
     unipc_child *child = spawned(command);
