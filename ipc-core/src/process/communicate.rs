@@ -190,6 +190,37 @@ impl Streams {
         self.conversation.written
     }
 
+    /// What was read of each output and was not taken.
+    ///
+    /// ```
+    /// use unipc::{Command, Redirect};
+    /// let mut child = Command::new("echo").arg("hello").stdout(Redirect::Pipe).spawn()?;
+    /// let mut streams = child.take_streams();
+    /// streams.communicate(b"", None)?;
+    /// assert_eq!(streams.heard().collect::<Vec<_>>(), [&b"hello\n"[..], b""]);
+    /// # assert!(child.wait()?.success());
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn heard(&self) -> impl Iterator<Item = &[u8]> {
+        let collected = self.conversation.collected.iter().map(Vec::as_slice);
+        collected.chain(std::iter::repeat(&[][..])).take(self.outputs.len())
+    }
+
+    /// As [`Child::limit_output`].
+    ///
+    /// ```
+    /// use unipc::{Command, Redirect};
+    /// let mut child = Command::new("yes").stdout(Redirect::Pipe).spawn()?;
+    /// let mut streams = child.take_streams();
+    /// streams.limit_output(1000);
+    /// assert_eq!(streams.communicate(b"", None).unwrap_err().errno(), 90); // EMSGSIZE
+    /// # child.kill()?;
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn limit_output(&mut self, bytes: usize) {
+        self.conversation.limit = Some(bytes);
+    }
+
     /// Takes out what was read of each output since the last time, also after an error.
     ///
     /// ```
