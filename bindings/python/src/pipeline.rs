@@ -2,7 +2,7 @@
 
 use crate::buffer::Input;
 use crate::command::{Binding, Given, Options, group};
-use crate::convert::{Signal, Word};
+use crate::convert::{Signal, Whole, Word};
 use crate::errors::raise;
 use crate::pipe::{PipeReader, PipeWriter};
 use crate::process::{Child, Duty, ECHILD, Ends, forgive, grace_of, patience, start};
@@ -278,23 +278,26 @@ impl RunningPipeline {
     ///
     /// What is said of any amount of data, of who leaves early, of exceptions and of calling again holds as in
     /// Child.communicate(). ``timeout`` is in seconds. An exception that ends it early has ``stdout`` (bytes),
-    /// ``stderr`` (a tuple of bytes) and ``transferred``.
-    #[pyo3(signature = (input = None, *, timeout = None))]
+    /// ``stderr`` (a tuple of bytes) and ``transferred``. ``limit`` is as there.
+    #[pyo3(signature = (input = None, *, timeout = None, limit = None))]
     fn communicate<'py>(
         &self,
         py: Python<'py>,
         input: Option<Input<'_, '_>>,
         timeout: Option<f64>,
+        limit: Option<Whole<usize>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let errors = |heard: &[Vec<u8>]| PyTuple::new(py, heard[1..].iter().map(|bytes| PyBytes::new(py, bytes)));
-        let tell = |error: &Bound<'py, PyAny>, heard: &[Vec<u8>]| {
-            error.setattr("stdout", PyBytes::new(py, &heard[0]))?;
+        let errors = |heard: &[&[u8]]| PyTuple::new(py, heard[1..].iter().map(|bytes| PyBytes::new(py, bytes)));
+        let tell = |error: &Bound<'py, PyAny>, heard: &[&[u8]]| {
+            error.setattr("stdout", PyBytes::new(py, heard[0]))?;
             error.setattr("stderr", errors(heard)?)
         };
-        let (input, limit) = (input.as_ref().map_or(&[][..], Input::as_slice), Limit::timeout(timeout)?);
-        let (heard, statuses) = self.ends.communicate(py, input, limit, tell, |until| self.running.wait_by(until))?;
+        let (input, time) = (input.as_ref().map_or(&[][..], Input::as_slice), Limit::timeout(timeout)?);
+        let (heard, statuses) =
+            self.ends.communicate(py, input, time, limit, tell, |until| self.running.wait_by(until))?;
         let statuses = Bound::new(py, self.ended(statuses))?;
-        OUTPUT.make(py, [PyBytes::new(py, &heard[0]).into_any(), errors(&heard)?.into_any(), statuses.into_any()])
+        let heard: Vec<_> = heard.iter().map(Vec::as_slice).collect();
+        OUTPUT.make(py, [PyBytes::new(py, heard[0]).into_any(), errors(&heard)?.into_any(), statuses.into_any()])
     }
 
     /// Sends a signal to every stage that has not ended; to their group if they have one of their own.

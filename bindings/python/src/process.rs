@@ -2,7 +2,7 @@
 
 use crate::buffer::Input;
 use crate::command::{Given, Options, refused};
-use crate::convert::Signal;
+use crate::convert::{Signal, Whole};
 use crate::errors::{after, raise};
 use crate::fork;
 use crate::handle::{Open, warn_of_a_leak};
@@ -77,13 +77,8 @@ pub struct Ends {
     pub stdin: Option<Py<PipeWriter>>,
     pub outputs: Vec<Option<Py<PipeReader>>>,
     /// None of a stage, whose pipeline has the pipes.
-    talk: Option<Mutex<Talk>>,
-}
-
-/// What has been said until now. While nobody communicates, the pipes are in Python's objects.
-struct Talk {
-    streams: Streams,
-    heard: Vec<Vec<u8>>,
+    /// While nobody communicates, its pipes are in Python's objects.
+    talk: Option<Mutex<Streams>>,
 }
 
 impl Ends {
@@ -93,8 +88,7 @@ impl Ends {
             reader.take().map(|reader| PipeReader::wrap(py, reader)).transpose()
         };
         let outputs = streams.outputs.iter_mut().map(wrap).collect::<PyResult<Vec<_>>>()?;
-        let heard = vec![Vec::new(); outputs.len()];
-        Ok(Ends { stdin, outputs, talk: Some(Mutex::new(Talk { streams, heard })) })
+        Ok(Ends { stdin, outputs, talk: Some(Mutex::new(streams)) })
     }
 
     fn none() -> Ends {
@@ -117,37 +111,32 @@ impl Ends {
         py: Python<'py>,
         input: &[u8],
         limit: Limit,
-        tell: impl FnOnce(&Bound<'py, PyAny>, &[Vec<u8>]) -> PyResult<()>,
+        most: Option<Whole<usize>>,
+        tell: impl FnOnce(&Bound<'py, PyAny>, &[&[u8]]) -> PyResult<()>,
         mut then: impl FnMut(Deadline) -> unipc::Result<R> + Send,
     ) -> PyResult<(Vec<Vec<u8>>, R)> {
-        let mut talk = match self.talk.as_ref().map(Mutex::try_lock) {
-            Some(Ok(talk)) => talk,
-            Some(Err(TryLockError::Poisoned(talk))) => talk.into_inner(),
+        let mut streams = match self.talk.as_ref().map(Mutex::try_lock) {
+            Some(Ok(streams)) => streams,
+            Some(Err(TryLockError::Poisoned(streams))) => streams.into_inner(),
             Some(Err(TryLockError::WouldBlock)) => return Err(PyValueError::new_err("somebody communicates already")),
             None => return Err(PyValueError::new_err("the pipeline has the pipes of its stages")),
         };
-        let Talk { streams, heard } = &mut *talk;
+        let streams = &mut *streams;
+        streams.limit_output(most.map_or(usize::MAX, |most| most.0));
         if let Err(error) = self.lend(py, streams) {
             self.give_back(py, streams);
             return Err(error);
         }
         let outcome = attend(py, limit, |until| streams.communicate(input, until).and_then(|()| then(until)));
         self.give_back(py, streams);
-        for (heard, more) in heard.iter_mut().zip(streams.take_outputs()) {
-            if heard.is_empty() {
-                *heard = more;
-            } else {
-                heard.extend(more);
-            }
-        }
         let error = match outcome {
-            Ok(Ok(result)) => return Ok((heard.iter_mut().map(std::mem::take).collect(), result)),
+            Ok(Ok(result)) => return Ok((streams.take_outputs(), result)),
             Ok(Err(error)) if error.errno() == EINVAL => PyValueError::new_err(error.to_string()),
             Ok(Err(error)) => raise(*error),
             Err(error) => error,
         };
         // An exception of the user's own class may refuse attributes; it is more important than they are.
-        let _ = tell(error.value(py), heard);
+        let _ = tell(error.value(py), &streams.heard().collect::<Vec<_>>());
         Err(after(py, error, streams.written(), None))
     }
 
@@ -408,19 +397,24 @@ impl Child {
     /// ``transferred`` how many bytes of the input went. The child runs on and nothing is lost: call again
     /// with the same input to go on, and get all. Raises ValueError if there is input without a PIPE, or
     /// while another thread uses the pipes, whose objects are closed meanwhile.
-    #[pyo3(signature = (input = None, *, timeout = None))]
+    ///
+    /// ``limit`` is how many bytes of one output are collected at most, up to a mebibyte more: a program
+    /// that writes more is an OSError (EMSGSIZE). Without it memory is the limit.
+    #[pyo3(signature = (input = None, *, timeout = None, limit = None))]
     fn communicate<'py>(
         &self,
         py: Python<'py>,
         input: Option<Input<'_, '_>>,
         timeout: Option<f64>,
+        limit: Option<Whole<usize>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let tell = |error: &Bound<'py, PyAny>, heard: &[Vec<u8>]| {
-            error.setattr("stdout", PyBytes::new(py, &heard[0]))?;
-            error.setattr("stderr", PyBytes::new(py, &heard[1]))
+        let tell = |error: &Bound<'py, PyAny>, heard: &[&[u8]]| {
+            error.setattr("stdout", PyBytes::new(py, heard[0]))?;
+            error.setattr("stderr", PyBytes::new(py, heard[1]))
         };
-        let (input, limit) = (input.as_ref().map_or(&[][..], Input::as_slice), Limit::timeout(timeout)?);
-        let (heard, status) = self.ends.communicate(py, input, limit, tell, |until| self.process.wait_by(until))?;
+        let (input, time) = (input.as_ref().map_or(&[][..], Input::as_slice), Limit::timeout(timeout)?);
+        let (heard, status) =
+            self.ends.communicate(py, input, time, limit, tell, |until| self.process.wait_by(until))?;
         let [stdout, stderr] = [0, 1].map(|place| PyBytes::new(py, &heard[place]).into_any());
         OUTPUT.make(py, [stdout, stderr, Bound::new(py, self.ended(status))?.into_any()])
     }

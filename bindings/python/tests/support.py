@@ -88,9 +88,12 @@ class Waiting:
         except BaseException as error:
             self.error = error
 
+    def system_call(self) -> str:
+        """The number of the one in which the thread sleeps."""
+        return Path(f"/proc/self/task/{self._thread.native_id}/syscall").read_text().split()[0]
+
     def _sleeps(self) -> bool:
-        with open(f"/proc/self/task/{self._thread.native_id}/syscall") as file:
-            return file.read().strip() != "running"
+        return self.system_call() != "running"
 
     def __enter__(self) -> "Waiting":
         self._thread.start()

@@ -318,6 +318,15 @@ def test_a_timeout_keeps_what_was_read_and_writes_nothing_twice(tmp_path: Path) 
     assert output.stderr == (b"complaint\n", b"")
 
 
+def test_output_beyond_the_limit_is_an_error_that_keeps_it() -> None:
+    with piped(["yes"], ["cat"], stdin=NULL).spawn() as running:
+        with pytest.raises(OSError, match="limit") as caught:
+            running.communicate(limit=1000)
+        told: Any = caught.value
+        assert told.errno == errno.EMSGSIZE
+        assert len(told.stdout) > 1000
+
+
 def test_cancelling_ends_politely_first_and_by_force_after_the_grace(tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     polite, stubborn = "trap 'exit 5' TERM", f"trap '' TERM; touch {ready}"

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import unipc
-from support import Waiting, exited, killed, pattern, until
+from support import FUTEXES, Waiting, exited, killed, pattern, until
 from unipc import NULL, PIPE, STDOUT, Child, shell, spawn
 
 pytestmark = pytest.mark.usefixtures("no_traces")
@@ -198,6 +198,8 @@ def test_a_child_that_neither_reads_nor_writes_is_left_at_the_timeout() -> None:
 
 def test_outputs_that_never_pause_do_not_keep_it_beyond_the_timeout() -> None:
     child = talker("exec yes", stdin=NULL)
+    assert child.stdout is not None
+    assert child.stdout.read(2) == b"y\n"
     with pytest.raises(TimeoutError) as caught:
         child.communicate(timeout=0.01)
     told: Any = caught.value
@@ -255,13 +257,17 @@ def test_other_threads_wait_signal_and_kill_meanwhile() -> None:
 
 def test_two_at_once_cannot_communicate_and_none_while_another_reads() -> None:
     child = talker("exec sleep 1000")
+    out = child.stdout
+    assert out is not None
     with Waiting(child.communicate):
+        until(lambda: out.closed)
         with pytest.raises(ValueError, match="somebody communicates already"):
             child.communicate()
         child.kill()
     child = talker("exec sleep 1000")
     assert child.stdout is not None
-    with Waiting(child.stdout.read):
+    with Waiting(child.stdout.read) as reading:
+        until(lambda: reading.system_call() not in FUTEXES | {"running"})  # has the GIL no more
         with pytest.raises(ValueError, match="another thread waits at one of its pipes"):
             child.communicate()
         assert child.stdin is not None
@@ -371,6 +377,22 @@ def test_the_status_is_what_subprocess_says_of_the_same() -> None:
         with talker(line) as child:
             ours = child.communicate(b"hello")
         assert (ours.stdout, ours.status.returncode) == (theirs.stdout, theirs.returncode)
+
+
+def test_output_beyond_the_limit_is_an_error_that_keeps_it() -> None:
+    child = talker("exec yes", stdin=NULL)
+    with pytest.raises(OSError, match="more came out of it than the limit") as caught:
+        child.communicate(limit=1000)
+    told: Any = caught.value
+    assert told.errno == errno.EMSGSIZE
+    assert 1000 < len(told.stdout) <= 1000 + (1 << 20)
+    with pytest.raises(OSError, match="limit"):  # what was kept counts
+        child.communicate(limit=1000)
+    end(child)
+    with talker("head -c 1000 /dev/zero; head -c 1000 /dev/zero >&2") as child:
+        assert child.communicate(limit=1000).stderr == bytes(1000)
+    with pytest.raises(ValueError, match="whole number"), talker("true") as child:
+        child.communicate(limit=-1)
 
 
 def test_the_end_of_all_that_was_written_comes_at_once() -> None:

@@ -45,7 +45,7 @@ def state(pid: int) -> str | None:
     """What the kernel says of a process: R, S, T (stopped), Z; None of none."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(") ")[1][0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return None
 
 
