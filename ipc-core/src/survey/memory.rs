@@ -55,26 +55,44 @@ fn object(scene: &Scene, kind: Kind, engine: Engine, name: String, file: &OsStr)
     }
     let key = (facts.device, facts.inode);
     let mut object = Object::new(kind, engine, name, key);
-    object.note(&facts);
-    (object.size, object.allocated) = (Some(facts.size), Some(facts.allocated));
     object.openers = scene.openers(key);
     object.path = Some(path);
     object.kin.way = Way::File;
-    if !facts.is_file() {
+    if facts.is_file() {
+        tell(&mut object, &c_path, &facts);
+    } else {
+        object.note(&facts);
         object.trouble.push("it is no file".into());
         object.kin.way = Way::None("it is no file");
-        return Some(object);
     }
-    match kind {
-        Kind::Queue => segments::fill(&mut object, &c_path, file),
-        Kind::Semaphore => match told(&c_path, &facts) {
+    Some(object)
+}
+
+/// What the object's file tells now. ENOENT, ESTALE.
+pub(super) fn refresh(object: &mut Object) -> sys::Result<()> {
+    let path = object.path.as_ref().and_then(|path| CString::new(path.as_os_str().as_bytes()).ok());
+    let path = path.ok_or(Errno::NOT_FOUND)?;
+    let facts = observe::facts(&path, false)?;
+    if (facts.device, facts.inode) != (object.device, object.inode) {
+        return Err(Errno(libc::ESTALE));
+    }
+    object.trouble.clear();
+    tell(object, &path, &facts);
+    Ok(())
+}
+
+fn tell(object: &mut Object, path: &CString, facts: &Facts) {
+    object.note(facts);
+    (object.size, object.allocated) = (Some(facts.size), Some(facts.allocated));
+    match object.kind {
+        Kind::Queue => segments::fill(object, path),
+        Kind::Semaphore => match told(path, facts) {
             Ok(Some((value, waiting))) => (object.value, object.waiting) = (Some(value), Some(waiting)),
             Ok(None) => object.trouble.push("no semaphore that processes share stands in its file".into()),
             Err(errno) => object.complain("its value cannot be seen", errno),
         },
         _ => {}
     }
-    Some(object)
 }
 
 /// The value of a semaphore, and how many wait at it. `None`: it is none.

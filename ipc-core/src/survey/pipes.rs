@@ -41,12 +41,19 @@ fn object(scene: &Scene, kind: Kind, key: Key, path: &Path) -> Object {
         Kind::Pipe => Way::None("a pipe has no name: it goes with the last who has an end of it"),
         _ => find_again(&mut object, path),
     };
-    match fill(&object) {
-        Some(Ok((bytes, capacity))) => (object.bytes, object.capacity) = (Some(bytes as u64), Some(capacity as u64)),
-        Some(Err(errno)) => object.complain("how much is in it cannot be seen", errno),
-        None => {}
+    if let Err(errno) = refresh(&mut object) {
+        if !object.openers.is_empty() {
+            object.complain("how much is in it cannot be seen", errno);
+        }
     }
     object
+}
+
+/// How much is in it now. ENOENT: nobody has an end of it any more.
+pub(super) fn refresh(object: &mut Object) -> sys::Result<()> {
+    let (bytes, capacity) = fill(object).unwrap_or(Err(Errno::NOT_FOUND))?;
+    (object.bytes, object.capacity) = (Some(bytes as u64), Some(capacity as u64));
+    Ok(())
 }
 
 /// What the path of a FIFO tells of it, if it still is this one's here: who has it open may see another tree.

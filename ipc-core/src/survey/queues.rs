@@ -9,7 +9,7 @@ use crate::name::{NAME_MAX, Name};
 use crate::sys::observe::Facts;
 use crate::sys::{self, mq, observe, proc};
 use std::collections::BTreeMap;
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::AsFd;
@@ -66,7 +66,7 @@ pub(super) fn list(scene: &Scene, survey: &mut Survey) {
 }
 
 fn facts(path: &Path) -> Option<Facts> {
-    observe::facts(&CString::new(path.as_os_str().as_bytes()).ok()?, false).ok()
+    observe::facts(&c_path(path).ok()?, false).ok()
 }
 
 /// A queue that no directory lists, but somebody has open.
@@ -94,7 +94,7 @@ fn open(scene: &Scene, key: Key, target: &Path) -> Option<Object> {
         note(&mut object, &facts);
     }
     object.openers = openers;
-    fill(&mut object, Path::new(std::ffi::OsStr::from_bytes(path.to_bytes())));
+    fill(&mut object, Path::new(OsStr::from_bytes(path.to_bytes())));
     Some(object)
 }
 
@@ -122,6 +122,40 @@ fn note(object: &mut Object, facts: &Facts) {
     (object.made, object.changed) = (Some(facts.modified), None);
 }
 
+/// How much is in it now. ENOENT: neither its name nor those who had it open lead to it any more.
+pub(super) fn refresh(object: &mut Object) -> sys::Result<()> {
+    object.trouble.clear();
+    if let Some(path) = object.path.clone() {
+        observe::facts(&c_path(&path)?, false)?;
+        fill(object, &path);
+        return Ok(());
+    }
+    // Our own is not opened: see `fill`.
+    if !object.openers.iter().any(|one| one.process.number == std::process::id()) {
+        if let Some(file) = again(object) {
+            count(object, file);
+            return Ok(());
+        }
+    }
+    let open = object.openers.iter().find_map(|one| Some(path_of(one.process.number, one.descriptor?)));
+    let path = open.ok_or(Errno::NOT_FOUND)?;
+    observe::facts(&path, true)?;
+    fill(object, Path::new(OsStr::from_bytes(path.to_bytes())));
+    Ok(())
+}
+
+/// The queue of this name, if it still is this one.
+fn again(object: &Object) -> Option<File> {
+    let name = Name::new("look at", &object.name, NAME_MAX).ok()?;
+    let file = File::from(mq::open(&name.file(""), libc::O_RDONLY | libc::O_NONBLOCK, 0, None).ok()?);
+    let facts = observe::facts_of(file.as_fd()).ok()?;
+    ((facts.device, facts.inode) == (object.device, object.inode)).then_some(file)
+}
+
+fn c_path(path: &Path) -> sys::Result<CString> {
+    CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::INVALID)
+}
+
 /// How much is in it.
 fn fill(object: &mut Object, path: &Path) {
     let own = object.openers.iter().find(|one| one.process.number == std::process::id());
@@ -133,8 +167,7 @@ fn fill(object: &mut Object, path: &Path) {
         }
         return;
     }
-    let Ok(path) = CString::new(path.as_os_str().as_bytes()) else { return };
-    match observe::open_queue(&path) {
+    match c_path(path).and_then(|path| observe::open_queue(&path)) {
         Ok(file) => count(object, file),
         Err(errno) => object.complain("what is in it cannot be seen", errno),
     }

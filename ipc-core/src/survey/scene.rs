@@ -2,11 +2,12 @@
 
 use super::{Kind, Opener, Process, Waiter, Waits};
 use crate::error::Errno;
-use crate::sys::{observe, proc};
+use crate::sys::{self, observe, proc};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::CString;
+use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -18,15 +19,18 @@ pub(super) const PIPES: u64 = 0;
 
 pub(super) const SHM: &str = "/dev/shm";
 
+/// A descriptor: of what, its number, whether it reads and writes.
+type Held = (Key, i32, (bool, bool));
+
 #[derive(Default)]
 pub(super) struct Scene {
-    pub processes: Vec<Arc<Process>>,
     openers: HashMap<Key, Vec<Opener>>,
     /// What /proc calls those that a directory need not list, by whom.
     pub pipes: BTreeMap<Key, PathBuf>,
     pub fifos: BTreeMap<Key, PathBuf>,
     pub queues: BTreeMap<Key, PathBuf>,
-    /// Of so many processes it was not told what they have.
+    /// How many processes there are, and of how many it was not told what they have.
+    all: usize,
     hidden: usize,
     /// Why none was.
     failed: Option<Errno>,
@@ -48,76 +52,96 @@ impl Scene {
         let maps = kinds.iter().any(|kind| matches!(kind, Kind::Queue | Kind::Memory | Kind::Semaphore));
         let device = observe::facts(&CString::from(c"/dev/shm"), true).ok().map(|facts| facts.device);
         let boot = proc::boot();
+        scene.all = numbers.len();
         for number in numbers {
-            let Some(process) = look_at(number, boot) else { continue }; // it has ended
-            let mut hidden = scene.descriptors(&process, kinds, device).is_err_and(is_refusal);
-            if let (true, Some(device)) = (maps, device) {
-                hidden |= scene.mappings(&process, device).is_err_and(is_refusal);
-            }
+            let found = scene.descriptors(number, kinds, device);
+            let mapped = match device {
+                Some(device) if maps => proc::mapped(number, device),
+                _ => Ok(Vec::new()),
+            };
+            let hidden = found.as_ref().is_err_and(|&errno| is_refusal(errno))
+                || mapped.as_ref().is_err_and(|&errno| is_refusal(errno));
             scene.hidden += usize::from(hidden);
-            scene.processes.push(process);
+            let (found, mapped) = (found.unwrap_or_default(), mapped.unwrap_or_default());
+            if found.is_empty() && mapped.is_empty() {
+                continue;
+            }
+            let Some(process) = look_at(number, boot) else { continue }; // it has ended
+            for (key, descriptor, (reads, writes)) in found {
+                scene.add(key, &process, Some(descriptor), None, (reads, writes));
+            }
+            for mapped in mapped {
+                let key = (mapped.device, mapped.inode);
+                scene.add(key, &process, None, Some(mapped.range), (mapped.reads, mapped.writes));
+            }
         }
         scene.find_waiters();
         scene
     }
 
-    fn add(&mut self, key: Key, opener: Opener) {
+    fn add(
+        &mut self,
+        key: Key,
+        process: &Arc<Process>,
+        descriptor: Option<i32>,
+        mapped: Option<Range<u64>>,
+        (reads, writes): (bool, bool),
+    ) {
+        let opener = Opener { process: process.clone(), descriptor, mapped, reads, writes, waiting: Vec::new() };
         self.openers.entry(key).or_default().push(opener);
     }
 
-    fn descriptors(&mut self, process: &Arc<Process>, kinds: &[Kind], shm: Option<u64>) -> Result<(), Errno> {
-        let wanted = |target: &[u8]| target.starts_with(b"pipe:[") || target.starts_with(b"/");
-        for open in proc::descriptors(process.number, wanted)? {
-            let target = open.target.as_os_str().as_bytes();
-            let opener = Opener {
-                process: process.clone(),
-                descriptor: Some(open.number),
-                mapped: None,
-                reads: open.reads,
-                writes: open.writes,
-                waiting: Vec::new(),
+    /// What of these kinds a process has descriptors of.
+    fn descriptors(&mut self, process: u32, kinds: &[Kind], shm: Option<u64>) -> sys::Result<Vec<Held>> {
+        let pipes = kinds.contains(&Kind::Pipe);
+        let others = kinds.iter().any(|&kind| kind != Kind::Pipe);
+        let wanted = |target: &[u8]| pipes && target.starts_with(b"pipe:[") || others && target.starts_with(b"/");
+        let mut held = Vec::new();
+        for (number, target) in proc::descriptors(process, wanted)? {
+            let Some((key, list)) = self.identify(process, number, &target, kinds, shm) else { continue };
+            let rights = proc::rights(process, number);
+            if rights == (false, false) {
+                continue; // it stands for the file (O_PATH), and nobody has that open by it
+            }
+            held.push((key, number, rights));
+            match list {
+                Some(Kind::Pipe) => self.pipes.insert(key, target),
+                Some(Kind::Fifo) => self.fifos.insert(key, target),
+                Some(_) => self.queues.insert(key, target),
+                None => None,
             };
-            if let Some(number) = target.strip_prefix(b"pipe:[") {
-                let number = std::str::from_utf8(number).ok().and_then(|text| text.strip_suffix(']')?.parse().ok());
-                if let (Some(number), true) = (number, kinds.contains(&Kind::Pipe)) {
-                    self.add((PIPES, number), opener);
-                    self.pipes.insert((PIPES, number), open.target);
-                }
-                continue;
-            }
-            let path = path_of(process.number, open.number);
-            let Ok(facts) = observe::facts(&path, true) else { continue }; // closed since
-            let key = (facts.device, facts.inode);
-            if facts.is_fifo() && kinds.contains(&Kind::Fifo) {
-                self.add(key, opener);
-                self.fifos.insert(key, open.target);
-            } else if facts.is_file() && shm == Some(facts.device) {
-                self.add(key, opener);
-            } else if facts.is_file()
-                && kinds.contains(&Kind::Queue)
-                && !target[1..].contains(&b'/')
-                && observe::is_queue(&path)
-            {
-                self.add(key, opener);
-                self.queues.insert(key, open.target);
-            }
         }
-        Ok(())
+        Ok(held)
     }
 
-    fn mappings(&mut self, process: &Arc<Process>, device: u64) -> Result<(), Errno> {
-        for mapped in proc::mapped(process.number, device)? {
-            let opener = Opener {
-                process: process.clone(),
-                descriptor: None,
-                mapped: Some(mapped.range),
-                reads: mapped.reads,
-                writes: mapped.writes,
-                waiting: Vec::new(),
-            };
-            self.add((mapped.device, mapped.inode), opener);
+    /// Which object a descriptor is of, and of what kind if no directory need list it.
+    fn identify(
+        &self,
+        process: u32,
+        number: i32,
+        target: &Path,
+        kinds: &[Kind],
+        shm: Option<u64>,
+    ) -> Option<(Key, Option<Kind>)> {
+        let target = target.as_os_str().as_bytes();
+        if let Some(pipe) = target.strip_prefix(b"pipe:[") {
+            let pipe = std::str::from_utf8(pipe).ok()?.strip_suffix(']')?.parse().ok()?;
+            return Some(((PIPES, pipe), Some(Kind::Pipe)));
         }
-        Ok(())
+        let path = path_of(process, number);
+        let facts = observe::facts(&path, true).ok()?; // or closed since
+        let key = (facts.device, facts.inode);
+        if facts.is_fifo() {
+            return kinds.contains(&Kind::Fifo).then_some((key, Some(Kind::Fifo)));
+        }
+        if !facts.is_file() {
+            return None;
+        }
+        if shm == Some(facts.device) {
+            return Some((key, None));
+        }
+        let is_queue = || !target[1..].contains(&b'/') && (self.queues.contains_key(&key) || observe::is_queue(&path));
+        (kinds.contains(&Kind::Queue) && is_queue()).then_some((key, Some(Kind::Queue)))
     }
 
     fn find_waiters(&mut self) {
@@ -149,7 +173,7 @@ impl Scene {
             unseen.push(format!("who has what: /proc cannot be read: {cause}"));
         }
         if self.hidden > 0 {
-            let (hidden, all) = (self.hidden, self.processes.len());
+            let (hidden, all) = (self.hidden, self.all);
             unseen.push(format!(
                 "what {hidden} of the {all} processes have open and mapped: they are other users', or protected; \
                  look as root"

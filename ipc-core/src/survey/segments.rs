@@ -8,14 +8,15 @@ use crate::queue::look::{Look, SORTED, Seat, View};
 use crate::region::header::Spoiled;
 use crate::sys::{observe, proc};
 use std::collections::HashMap;
-use std::ffi::{CStr, OsStr};
+use std::ffi::CStr;
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// Looks into the queue's file.
-pub(super) fn fill(object: &mut Object, path: &CStr, file: &OsStr) {
-    let outcome = open(object, path, file).and_then(|look| {
+pub(super) fn fill(object: &mut Object, path: &CStr) {
+    let outcome = open(object, path).and_then(|look| {
         let view = look.view()?;
         Ok((look.name, view))
     });
@@ -24,18 +25,31 @@ pub(super) fn fill(object: &mut Object, path: &CStr, file: &OsStr) {
             object.name = name;
             describe(object, view);
         }
-        Err(Spoiled { errno, cause: None }) => object.complain("what is in it cannot be seen", errno),
-        Err(Spoiled { cause: Some(cause), .. }) => object.trouble.push(cause.into_owned()),
+        Err(spoiled) => {
+            forget(object);
+            match spoiled {
+                Spoiled { errno, cause: None } => object.complain("what is in it cannot be seen", errno),
+                Spoiled { cause: Some(cause), .. } => object.trouble.push(cause.into_owned()),
+            }
+        }
     }
 }
 
-fn open(object: &Object, path: &CStr, file: &OsStr) -> std::result::Result<Look, Spoiled> {
+/// What was told before is not so any more.
+fn forget(object: &mut Object) {
+    (object.maker, object.messages, object.bytes, object.order) = (None, None, None, None);
+    (object.max_messages, object.message_size, object.orphaned) = (None, None, 0);
+    object.participants.clear();
+}
+
+fn open(object: &Object, path: &CStr) -> std::result::Result<Look, Spoiled> {
     let opened = observe::open(path)?;
     let facts = observe::facts_of(opened.as_fd())?;
     if (facts.device, facts.inode) != (object.device, object.inode) {
         return Err(Errno(libc::ESTALE).into());
     }
-    Look::at(opened, facts.size, &file.to_string_lossy())
+    let called = object.path.as_deref().and_then(Path::file_name).unwrap_or_default();
+    Look::at(opened, facts.size, &called.to_string_lossy())
 }
 
 fn describe(object: &mut Object, view: View) {
@@ -126,17 +140,15 @@ fn find(openers: &[Opener], seat: &Seat) -> std::result::Result<(Arc<Process>, u
 
 pub(super) fn peek(object: &Object, max: usize, bytes: usize) -> Result<Vec<Peeked>> {
     let operation = "look into queue";
-    let fail =
-        |errno: i32, cause: &'static str| Err(Error::new(operation, std::path::Path::new(&object.name), errno, cause));
+    let fail = |errno: i32, cause: &'static str| Err(Error::new(operation, Path::new(&object.name), errno, cause));
     let path = match &object.path {
         _ if object.kind != Kind::Queue => return fail(libc::EOPNOTSUPP, "it is no queue"),
         Some(path) if object.engine == Engine::Shm => path,
         _ => return fail(libc::EOPNOTSUPP, "a queue of the system's shows a message only to who takes it"),
     };
-    let file = path.file_name().unwrap_or_default();
-    let messages = open(object, &name::path(operation, path)?, file).and_then(|look| look.peek(max, bytes));
+    let messages = open(object, &name::path(operation, path)?).and_then(|look| look.peek(max, bytes));
     let messages = messages.map_err(|Spoiled { errno, cause }| {
-        let error = errno.of(operation, std::path::Path::new(&object.name));
+        let error = errno.of(operation, Path::new(&object.name));
         match cause {
             Some(cause) => error.because(cause),
             None if errno.0 == libc::ESTALE => error.because("another one has its name now"),

@@ -9,7 +9,6 @@ use crate::sys::{self, fs, mq, proc};
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// What is certain of an object.
@@ -153,17 +152,18 @@ fn maker_of(object: &Object) -> std::result::Result<String, String> {
     }
     let processes = proc::numbers().map_err(|_| "/proc cannot be read to see whether its maker lives".to_owned())?;
     let boot = proc::boot();
-    let lives =
-        processes.into_iter().filter_map(|number| look_at(number, boot)).find(|one| may_have_made(one, maker, made));
+    let namesakes = processes.into_iter().filter(|&number| {
+        proc::status(number).is_ok_and(|status| !status.ended && status.numbers.last() == Some(&maker))
+    });
+    let lives = namesakes.filter_map(|number| look_at(number, boot)).find(|one| was_there(one, made));
     match lives {
         Some(process) => Err(format!("process {process} may have made it, and runs still")),
         None => Ok(format!("process {maker}, which made it, is gone")),
     }
 }
 
-/// It has the number that the maker saw itself under, and was there.
-fn may_have_made(process: &Arc<Process>, maker: u32, made: SystemTime) -> bool {
-    process.own_number() == maker && process.started.is_none_or(|started| started <= made + LATER)
+fn was_there(process: &Process, made: SystemTime) -> bool {
+    process.started.is_none_or(|started| started <= made + LATER)
 }
 
 /// The object's file, opened to be read.
@@ -267,7 +267,7 @@ pub(super) fn remove_unused(object: &Object) -> Result<()> {
             _ => open_file(object),
         };
         let file = file.map_err(|errno| if errno == Errno::INVALID { Errno::UNSUPPORTED } else { errno })?;
-        let _alone = alone(&file).map_err(|errno| match errno.0 {
+        let alone = alone(&file).map_err(|errno| match errno.0 {
             libc::EAGAIN => Errno::BUSY,
             libc::EINVAL => Errno::UNSUPPORTED,
             _ => errno,
@@ -275,6 +275,9 @@ pub(super) fn remove_unused(object: &Object) -> Result<()> {
         // It had the name when it was opened; somebody may have given that to another since.
         if let Way::File = object.kin.way {
             check(object, &path_of(object)?)?;
+        }
+        if alone.is_wanted() {
+            return Err(Errno::BUSY); // somebody has come, and waits for us
         }
         unlink(object)
     };

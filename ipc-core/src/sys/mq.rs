@@ -1,10 +1,10 @@
 //! mq_overview(7): the kernel's message queues, and the limits it sets to them.
 
-use super::{Result, check, clock, fd, fs, syscall};
+use super::{Result, check, clock, fd, fs, observe, syscall};
 use crate::error::Errno;
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr;
 use std::time::Duration;
 
@@ -26,15 +26,23 @@ fn raw_attributes(max_messages: usize, message_size: usize, flags: libc::c_long)
     raw
 }
 
+/// So often a queue can be removed in the moment in which it is opened.
+const TRIES: u32 = 100;
+
 /// mq_open(2), `name` without its slash; `size` is (messages, bytes a message), absent for the
 /// system's default. The kernel makes the descriptor close-on-exec.
 pub fn open(name: &CStr, flags: i32, mode: u32, size: Option<(usize, usize)>) -> Result<OwnedFd> {
     let raw = size.map(|(messages, bytes)| raw_attributes(messages, bytes, 0));
-    // SAFETY: a NUL-terminated name; the attributes are null or valid; the new descriptor is ours.
-    unsafe {
-        let fd = syscall!(SYS_mq_open, name.as_ptr(), flags, mode, raw.as_ref().map_or(ptr::null(), ptr::from_ref))?;
-        fd::new(fd as i32)
+    let attributes = raw.as_ref().map_or(ptr::null(), ptr::from_ref);
+    for _ in 0..TRIES {
+        // SAFETY: a NUL-terminated name; the attributes are null or valid; the new descriptor is ours.
+        let queue = unsafe { fd::new(syscall!(SYS_mq_open, name.as_ptr(), flags, mode, attributes)? as i32)? };
+        // One whose name was removed while the kernel came to it would never be found by anybody else.
+        if !observe::has_no_name(queue.as_fd()) {
+            return Ok(queue);
+        }
     }
+    Err(Errno::NOT_FOUND)
 }
 
 pub fn unlink(name: &CStr) -> Result<()> {

@@ -18,6 +18,8 @@ pub struct Facts {
     mode: u32,
     pub uid: u32,
     pub gid: u32,
+    /// How many names it has.
+    pub links: u32,
     pub size: u64,
     /// How many of its bytes have their space.
     pub allocated: u64,
@@ -49,6 +51,11 @@ pub fn facts_of(fd: BorrowedFd<'_>) -> Result<Facts> {
     statx(fd.as_raw_fd(), c"", libc::AT_EMPTY_PATH)
 }
 
+/// Whether the last name of a file was removed.
+pub fn has_no_name(fd: BorrowedFd<'_>) -> bool {
+    facts_of(fd).is_ok_and(|facts| facts.links == 0)
+}
+
 fn statx(directory: i32, path: &CStr, flags: i32) -> Result<Facts> {
     let mut found = MaybeUninit::<libc::statx>::zeroed();
     // What is known of a file on a server that is gone is not asked anew: that would wait.
@@ -69,6 +76,7 @@ fn statx(directory: i32, path: &CStr, flags: i32) -> Result<Facts> {
         mode: found.stx_mode.into(),
         uid: found.stx_uid,
         gid: found.stx_gid,
+        links: found.stx_nlink,
         size: found.stx_size,
         allocated: found.stx_blocks.saturating_mul(512),
         made: (found.stx_mask & libc::STATX_BTIME != 0).then(|| time(found.stx_btime)),
@@ -136,6 +144,11 @@ impl Alone<'_> {
         control(fd, libc::F_SETLEASE, libc::F_WRLCK)?;
         Ok(Alone(fd))
     }
+
+    /// Whether somebody has come meanwhile to open the file, and waits until this is gone.
+    pub fn is_wanted(&self) -> bool {
+        control(self.0, libc::F_GETLEASE, 0) != Ok(libc::F_WRLCK as usize)
+    }
 }
 
 impl Drop for Alone<'_> {
@@ -147,9 +160,9 @@ impl Drop for Alone<'_> {
 /// libc has no name for it.
 const F_SETSIG: i32 = 10;
 
-fn control(fd: BorrowedFd<'_>, command: i32, argument: i32) -> Result<()> {
+fn control(fd: BorrowedFd<'_>, command: i32, argument: i32) -> Result<usize> {
     // SAFETY: no memory is involved.
-    unsafe { syscall!(SYS_fcntl, fd, command, argument) }.map(drop)
+    unsafe { syscall!(SYS_fcntl, fd, command, argument) }
 }
 
 /// A second descriptor of the file that is another process's descriptor `number`: whoever counts readers and

@@ -101,35 +101,26 @@ pub fn started(process: u32) -> Option<Duration> {
     Some(Duration::from_millis(ticks.checked_mul(1000)? / rate))
 }
 
-/// A descriptor of a process.
-pub struct Open {
-    pub number: i32,
-    /// What it stands for, as /proc writes it: a path, `pipe:[4711]`.
-    pub target: PathBuf,
-    pub reads: bool,
-    pub writes: bool,
-}
-
 /// Where /proc shows a descriptor.
 pub fn descriptor(process: u32, number: i32) -> String {
     format!("/proc/{process}/fd/{number}")
 }
 
-/// Those descriptors whose target is `wanted`. EACCES: the process is another's.
-pub fn descriptors(process: u32, wanted: impl Fn(&[u8]) -> bool) -> Result<Vec<Open>> {
-    let mut found = Vec::new();
-    for number in numbers_in(&format!("/proc/{process}/fd"))? {
-        let path = descriptor(process, number as i32);
-        let Ok(target) = fs::read_link(&path) else { continue }; // closed since
-        if !wanted(target.as_os_str().as_bytes()) {
-            continue;
-        }
-        // The permission bits of the link tell how it was opened; of one that is opened to stand for a file
-        // alone, none is set.
-        let mode = fs::symlink_metadata(&path).map_or(0, |link| link.mode());
-        found.push(Open { number: number as i32, target, reads: mode & 0o400 != 0, writes: mode & 0o200 != 0 });
-    }
-    Ok(found)
+/// Those descriptors whose target is `wanted`: a path, or what /proc writes in its place, as `pipe:[4711]`.
+/// EACCES: the process is another's.
+pub fn descriptors(process: u32, wanted: impl Fn(&[u8]) -> bool) -> Result<Vec<(i32, PathBuf)>> {
+    let open = numbers_in(&format!("/proc/{process}/fd"))?.into_iter().filter_map(|number| {
+        let target = fs::read_link(descriptor(process, number as i32)).ok()?; // or closed since
+        wanted(target.as_os_str().as_bytes()).then_some((number as i32, target))
+    });
+    Ok(open.collect())
+}
+
+/// Whether a descriptor was opened to read, and to write. Neither: it only stands for a file (`O_PATH`).
+pub fn rights(process: u32, number: i32) -> (bool, bool) {
+    // The permission bits of the link tell.
+    let mode = fs::symlink_metadata(descriptor(process, number)).map_or(0, |link| link.mode());
+    (mode & 0o400 != 0, mode & 0o200 != 0)
 }
 
 /// A file that a process has mapped.
@@ -145,7 +136,10 @@ pub struct Mapped {
 /// The files that a process has mapped from `device`.
 pub fn mapped(process: u32, device: u64) -> Result<Vec<Mapped>> {
     let text = text(&format!("/proc/{process}/maps"))?;
-    Ok(text.lines().filter_map(mapping).filter(|mapped| mapped.device == device).collect())
+    // Some processes have thousands of others.
+    let written = format!(" {:02x}:{:02x} ", libc::major(device), libc::minor(device));
+    let lines = text.lines().filter(|line| line.contains(&written));
+    Ok(lines.filter_map(mapping).filter(|mapped| mapped.device == device).collect())
 }
 
 /// A line such as `7f0c8000-7f0c9000 rw-s 00000000 00:19 4711    /dev/shm/orders`.
