@@ -402,6 +402,25 @@ TEST(a_thread_signals_a_child_that_others_wait_for_and_each_gets_the_status) {
     CHECK(ended(child).signal == SIGUSR1);
 }
 
+static void *wait_until_cancelled(void *child) {
+    CHECK(unipc_child_wait(child, NULL, UNIPC_FOREVER) == 0);
+    pthread_testcancel();
+    return NULL;
+}
+
+TEST(a_thread_that_is_cancelled_while_it_waits_ends_after_the_wait) {
+    pthread_t thread;
+    void *outcome;
+    unipc_child *child = sleeper();
+    CHECK(pthread_create(&thread, NULL, wait_until_cancelled, child) == 0);
+    pause_ms(5);
+    CHECK(pthread_cancel(thread) == 0);
+    pause_ms(5);
+    CHECK(unipc_child_kill(child) == 0);
+    CHECK(pthread_join(thread, &outcome) == 0 && outcome == PTHREAD_CANCELED);
+    CHECK(ended(child).signal == SIGKILL);
+}
+
 TEST(a_wait_ends_with_its_timeout_and_the_child_runs_on) {
     unipc_child *child = sleeper();
     int64_t before = now(CLOCK_MONOTONIC);

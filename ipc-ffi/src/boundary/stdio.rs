@@ -5,7 +5,7 @@
 //! not looked into, so that a stranger's is told apart without a crash. Like shells, the list's nodes are never
 //! given back, and serve again; and fclose(3) strikes a FILE out, too, for it comes to [`close_cookie`].
 
-use super::{Failure, hot};
+use super::{Failure, cold, hot};
 use libc::{FILE, ssize_t};
 use std::cell::UnsafeCell;
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -263,7 +263,7 @@ unsafe extern "C" fn write_cookie(cookie: *mut c_void, data: *const c_char, leng
 /// # Safety
 /// As [`read_cookie`]; nobody uses the FILE any more.
 unsafe extern "C" fn close_cookie(cookie: *mut c_void) -> c_int {
-    hot(|| {
+    cold(|| {
         // SAFETY: `open` made it, and stdio closes a FILE once.
         let stream = unsafe { Box::from_raw(cookie.cast::<Stream>()) };
         stream.node.file.store(ptr::null_mut(), Release);
