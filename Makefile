@@ -73,7 +73,7 @@ test-c-dynamic: lib ## C programs against libunipc.so
 	@tests/c/programs dynamic
 test-c-static: lib ## C programs against libunipc.a, also beside a second Rust library
 	@tests/c/programs static
-test-valgrind: lib ## C programs under valgrind
+test-valgrind: lib ## C programs under valgrind, or the address sanitizer
 	@tests/c/programs valgrind
 test-header: ## the header is what the sources give, and clean in C and C++
 	@$(CARGO) test -q -p unipc-ffi
