@@ -96,6 +96,12 @@ def test_each_mode_gives_a_file_of_its_kind(
     assert stream.child.status == 0
 
 
+def test_a_mode_may_be_known_late() -> None:
+    for mode in ("r", "rb"):
+        with popen(["echo", "hello"], mode) as stream:
+            assert stream.read() in ("hello\n", b"hello\n")
+
+
 def test_what_reads_files_reads_it() -> None:
     with popen(shell("echo '[1, 2]'")) as stream:
         assert json.load(stream) == [1, 2]

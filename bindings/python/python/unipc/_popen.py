@@ -173,6 +173,16 @@ def popen(
 def popen(
     command: Command | Sequence[_Word], mode: Literal["r+b", "rb+"], **options: Unpack[_Options]
 ) -> ByteDuplex: ...
+@overload
+def popen(
+    command: Command | Sequence[_Word],
+    mode: str,
+    *,
+    encoding: str | None = None,
+    errors: str | None = None,
+    newline: str | None = None,
+    **options: Unpack[_Options],
+) -> TextStream | ByteReader | ByteWriter | ByteDuplex: ...
 def popen(
     command: Command | Sequence[_Word],
     mode: str = "r",
