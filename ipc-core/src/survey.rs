@@ -367,6 +367,8 @@ pub struct Object {
     pub waiting: Option<u32>,
     /// The process that is registered to be notified of the next message of a queue of the system's.
     pub notified: Option<u32>,
+    /// The version of the layout of a queue of engine shm, whose header was checked.
+    pub layout: Option<u32>,
     /// How a queue of engine shm keeps its messages.
     pub order: Option<Order>,
     /// Cells of a queue of engine shm that a dead thread holds, which nobody has repaired yet; and its lock, if
@@ -520,6 +522,7 @@ impl Object {
             value: None,
             waiting: None,
             notified: None,
+            layout: None,
             order: None,
             orphaned: 0,
             openers: Vec::new(),

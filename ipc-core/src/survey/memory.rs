@@ -1,6 +1,6 @@
 //! What stands in /dev/shm: memory, semaphores, and queues of engine shm.
 
-use super::scene::{SHM, Scene};
+use super::scene::{Key, SHM, Scene, path_of};
 use super::verdict::Way;
 use super::{Kind, Object, Survey, segments};
 use crate::engine::Engine;
@@ -8,9 +8,10 @@ use crate::error::Errno;
 use crate::queue::look;
 use crate::sys::observe::{self, Facts};
 use crate::sys::{self, sem};
+use std::collections::HashSet;
 use std::ffi::{CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirEntryExt, FileExt};
 use std::path::Path;
 
 const SEMAPHORE: &str = "sem.";
@@ -23,12 +24,37 @@ pub(super) fn list(scene: &Scene, kinds: &[Kind], survey: &mut Survey) {
             return;
         }
     };
-    for file in entries.filter_map(|entry| Some(entry.ok()?.file_name())) {
+    let mut listed = HashSet::new();
+    for entry in entries.filter_map(std::result::Result::ok) {
+        let file = entry.file_name();
+        listed.insert(entry.ino());
         let (kind, engine, name) = judge(&file);
         if kinds.contains(&kind) {
             survey.objects.extend(object(scene, kind, engine, name, &file));
         }
     }
+    for (&key, file) in scene.removed.iter().filter(|((_, inode), _)| !listed.contains(inode)) {
+        let (kind, engine, name) = judge(file.as_os_str());
+        if kinds.contains(&kind) {
+            survey.objects.push(removed(scene, kind, engine, name, key));
+        }
+    }
+}
+
+/// An object that has lost its name, while somebody has it.
+fn removed(scene: &Scene, kind: Kind, engine: Engine, name: String, key: Key) -> Object {
+    let mut object = Object::new(kind, engine, name, key);
+    object.openers = scene.openers(key);
+    let open = object.openers.iter().find_map(|one| Some(path_of(one.process.number, one.descriptor?)));
+    if let Some(Ok(facts)) = open.map(|path| observe::facts(&path, true)) {
+        if (facts.device, facts.inode) == key {
+            object.note(&facts);
+            (object.size, object.allocated) = (Some(facts.size), Some(facts.allocated));
+        }
+    }
+    object.trouble.push("its name was removed: it goes with the last who has it".into());
+    object.kin.way = Way::None("its name was removed before");
+    object
 }
 
 /// What a file is by the name that it has.

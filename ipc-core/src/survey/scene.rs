@@ -4,7 +4,7 @@ use super::{Kind, Opener, Process, Waiter, Waits};
 use crate::error::Errno;
 use crate::sys::{self, observe, proc};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -29,6 +29,8 @@ pub(super) struct Scene {
     pub pipes: BTreeMap<Key, PathBuf>,
     pub fifos: BTreeMap<Key, PathBuf>,
     pub queues: BTreeMap<Key, PathBuf>,
+    /// What has had a name in /dev/shm: the last that it had.
+    pub removed: BTreeMap<Key, PathBuf>,
     /// How many processes there are, and of how many it was not told what they have.
     all: usize,
     hidden: usize,
@@ -72,6 +74,9 @@ impl Scene {
             }
             for mapped in mapped {
                 let key = (mapped.device, mapped.inode);
+                if let Some(name) = name_before(&mapped.path) {
+                    scene.removed.insert(key, name);
+                }
                 scene.add(key, &process, None, Some(mapped.range), (mapped.reads, mapped.writes));
             }
         }
@@ -108,7 +113,7 @@ impl Scene {
                 Some(Kind::Pipe) => self.pipes.insert(key, target),
                 Some(Kind::Fifo) => self.fifos.insert(key, target),
                 Some(_) => self.queues.insert(key, target),
-                None => None,
+                None => name_before(&target).and_then(|name| self.removed.insert(key, name)),
             };
         }
         Ok(held)
@@ -199,6 +204,13 @@ pub(super) fn partial() -> Vec<String> {
         partial.push("processes of other users: /proc is mounted with hidepid; look as root".to_owned());
     }
     partial
+}
+
+/// The name that a file in /dev/shm had until it was removed. One that never had any is written as a number.
+fn name_before(target: &Path) -> Option<PathBuf> {
+    let text = target.as_os_str().as_bytes().strip_suffix(b" (deleted)")?;
+    let name = text.strip_prefix(b"/dev/shm/")?;
+    (!name.starts_with(b"#")).then(|| PathBuf::from(OsStr::from_bytes(name)))
 }
 
 fn is_refusal(errno: Errno) -> bool {

@@ -5,7 +5,7 @@ use crate::engine::Engine;
 use crate::error::{Errno, Error, Result};
 use crate::name;
 use crate::queue::look::{Look, SORTED, Seat, View};
-use crate::region::header::Spoiled;
+use crate::region::header::{Spoiled, VERSION};
 use crate::sys::{observe, proc};
 use std::collections::HashMap;
 use std::ffi::CStr;
@@ -37,6 +37,7 @@ pub(super) fn fill(object: &mut Object, path: &CStr) {
 
 /// What was told before is not so any more.
 fn forget(object: &mut Object) {
+    object.layout = None;
     (object.maker, object.messages, object.bytes, object.order) = (None, None, None, None);
     (object.max_messages, object.message_size, object.orphaned) = (None, None, 0);
     object.participants.clear();
@@ -54,7 +55,7 @@ fn open(object: &Object, path: &CStr) -> std::result::Result<Look, Spoiled> {
 
 fn describe(object: &mut Object, view: View) {
     object.made = time(view.made).or(object.made);
-    object.maker = Some(view.maker);
+    (object.layout, object.maker) = (Some(VERSION), Some(view.maker));
     object.max_messages = Some(view.max_messages as u64);
     object.message_size = Some(view.message_size as u64);
     object.messages = Some(view.messages as u64);

@@ -131,6 +131,8 @@ pub struct Mapped {
     pub writes: bool,
     pub device: u64,
     pub inode: u64,
+    /// As /proc writes it: ` (deleted)` stands behind a name that was removed.
+    pub path: PathBuf,
 }
 
 /// The files that a process has mapped from `device`.
@@ -152,13 +154,9 @@ fn mapping(line: &str) -> Option<Mapped> {
     let hexadecimal = |digits| u64::from_str_radix(digits, 16).ok();
     let device = libc::makedev(hexadecimal(major)? as u32, hexadecimal(minor)? as u32);
     let range = hexadecimal(begin)?..hexadecimal(end)?;
-    Some(Mapped {
-        range,
-        reads: rights.contains('r'),
-        writes: rights.contains('w') && rights.ends_with('s'),
-        device,
-        inode,
-    })
+    let (reads, writes) = (rights.contains('r'), rights.contains('w') && rights.ends_with('s'));
+    let path = PathBuf::from(line.find('/').map_or("", |at| &line[at..]));
+    Some(Mapped { range, reads, writes, device, inode, path })
 }
 
 /// The system call that a thread is in, and its first argument. `None`: it runs, or may not be asked.
@@ -219,6 +217,7 @@ mod tests {
         let found = mapping("7f0c8000-7f0ca000 rw-s 00001000 00:19 4711      /dev/shm/a b").unwrap();
         assert_eq!((found.range, found.inode, found.device), (0x7f0c_8000..0x7f0c_a000, 4711, libc::makedev(0, 0x19)));
         assert!(found.reads && found.writes);
+        assert_eq!(found.path, Path::new("/dev/shm/a b"));
         assert!(!mapping("7f0c8000-7f0ca000 rw-p 00001000 00:19 4711 /dev/shm/a").unwrap().writes);
         assert!(mapping("").is_none() && mapping("nonsense").is_none());
     }

@@ -5,6 +5,7 @@ use crate::peers::{Peer, is_root, only, shm};
 use crate::segment;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::MetadataExt;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, SystemTime};
 use unipc::survey::{self, Kind, Life, Object, Order, Participant};
 use unipc::{Engine, Fifo, Memory, Queue, Semaphore};
@@ -396,6 +397,42 @@ crate::promises! {
         assert_eq!(survey::find("/no/such/thing").unwrap_err().errno(), libc::ENOENT);
         assert_eq!(survey::find("pipe:[1]").unwrap_err().errno(), libc::ENOENT);
         assert_eq!("unicorns".parse::<Kind>().unwrap_err().errno(), libc::EINVAL);
+    }
+
+    fn what_has_lost_its_name_is_found_while_somebody_has_it() {
+        let scratch = Scratch::new();
+        drop(Memory::create(scratch.name(), 12345).unwrap());
+        drop(shm_queue(&scratch));
+        let peers = ["memory", "shm"].map(|what| Peer::start("have", &[what, scratch.name()]));
+        Memory::unlink(scratch.name()).unwrap();
+        Queue::unlink(scratch.name()).unwrap();
+        let found = survey::find(scratch.name()).unwrap();
+        assert_eq!(found.iter().map(|found| found.kind).collect::<Vec<_>>(), [Kind::Queue, Kind::Memory]);
+        assert!(found.iter().all(|found| found.path.is_none() && found.trouble[0].contains("removed")), "{found:?}");
+        assert!(has(&found[1], peers[0].pid()) && has(&found[0], peers[1].pid()));
+        assert_eq!(crate::common::errno(found[0].remove()), libc::EOPNOTSUPP);
+        drop(peers);
+        assert!(survey::find(scratch.name()).is_err());
+    }
+
+    fn who_has_the_index_locked_is_told() {
+        let scratch = Scratch::new();
+        let queue = shm_queue(&scratch);
+        queue.send(b"x", 1).unwrap();
+        queue.send(b"x", 2).unwrap();
+        let mut found = only(scratch.name());
+        let segment = segment::Segment::open(scratch.name());
+        let (place, lock) = (part_of(&found, own()).place as u32, segment.u32(1408));
+        let generation = segment.u32(segment.table() + place as usize * segment.page).load(Relaxed);
+        lock.store((generation << 10 | place) + 1, Relaxed);
+        found.refresh().unwrap();
+        assert!(part_of(&found, own()).locks && found.holders().count() == 1 && found.orphaned == 0);
+        // The same place, given out before: its thread is no more.
+        lock.store((generation.wrapping_sub(1) << 10 | place) + 1, Relaxed);
+        found.refresh().unwrap();
+        assert!(!part_of(&found, own()).locks && found.orphaned == 1);
+        lock.store(0, Relaxed);
+        assert_eq!(queue.receive().unwrap().priority, 2);
     }
 
     fn limits_and_features_are_those_of_the_machine() {
