@@ -353,7 +353,8 @@ pub struct Object {
     pub maker: Option<u32>,
     /// Messages in a queue.
     pub messages: Option<u64>,
-    /// Bytes in a queue or a pipe.
+    /// Bytes in a queue or a pipe. Of a queue of the system's that this very process has open they are not told, nor
+    /// who is to be notified: to ask the kernel would take this process's own registration away.
     pub bytes: Option<u64>,
     /// Messages that a queue can hold.
     pub max_messages: Option<u64>,
@@ -431,7 +432,7 @@ pub struct Peeked {
 ///
 /// What cannot be looked at is no error: it is in the answer, with the reason. Each object is looked at at its
 /// own instant, so the whole is no snapshot: a process that ends meanwhile may be seen here and not there. The
-/// work is some 0.1 ms for each process of the machine.
+/// work is some 0.1 ms for each process of the machine, and more for one that has thousands of mappings.
 ///
 /// Does not wait. Async-signal-unsafe; may be called by any thread, and after fork. Opens files and descriptors of
 /// other processes for some microseconds and only to read ([the page](crate::survey) says what of that can be
@@ -670,6 +671,10 @@ impl Object {
     /// Removes the object's name if nobody has it open or mapped, anywhere: in whatever namespace, by a mapping, by a
     /// descriptor that is on its way through a socket. The kernel vouches for that by a lease (fcntl(2)), and as
     /// long as this has the lease nobody can open the object: from the proof to the removal nobody comes.
+    ///
+    /// Who begins to open it in these microseconds is made to wait, and comes too late: to unipc it then does not
+    /// exist, as is right; another program may be left with an object that has no name any more, as after any
+    /// removal in the instant of opening.
     ///
     /// Asks nothing about who made it: that is [`verdict`]'s.
     ///

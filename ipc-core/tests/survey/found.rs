@@ -1,9 +1,9 @@
 //! What is found, and what is told of it.
 
 use crate::common::{Scratch, queue, until};
-use crate::peers::{Peer, is_root, only, shm};
+use crate::peers::{Over, Peer, is_root, only, shm};
 use crate::segment;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, SystemTime};
@@ -26,14 +26,11 @@ fn shm_queue(scratch: &Scratch) -> Queue {
     queue(Engine::Shm, scratch, 4)
 }
 
-/// All that a file is, and all that is in it.
-fn image(name: &str) -> (Vec<u8>, i64, i64, i64, u64) {
-    let path = segment::path(name);
-    let facts = std::fs::metadata(&path).unwrap();
-    let times = (facts.atime_nsec(), facts.mtime_nsec(), facts.ctime_nsec());
-    // After the times were taken: this reading may set them.
-    let bytes = std::fs::read(path).unwrap();
-    (bytes, times.0, times.1, times.2, facts.blocks())
+/// All that the kernel notes of a queue's file, and how much space it has.
+fn facts(name: &str) -> [i64; 7] {
+    let facts = std::fs::metadata(segment::path(name)).unwrap();
+    let space = facts.blocks() as i64;
+    [facts.atime(), facts.atime_nsec(), facts.mtime(), facts.mtime_nsec(), facts.ctime(), facts.ctime_nsec(), space]
 }
 
 crate::promises! {
@@ -301,15 +298,19 @@ crate::promises! {
         for priority in [3, 1, 2] {
             queue.send(b"some bytes", priority).unwrap();
         }
-        // What no thread has come to has no space yet, and is not to have any.
-        image(scratch.name());
-        let before = image(scratch.name());
+        let bytes = || std::fs::read(segment::path(scratch.name())).unwrap();
+        let before = bytes();
+        // So long ago that the next who reads it as usual is noted.
+        let long_ago = std::fs::FileTimes::new().set_accessed(SystemTime::UNIX_EPOCH);
+        std::fs::File::open(segment::path(scratch.name())).unwrap().set_times(long_ago).unwrap();
+        let noted = facts(scratch.name());
         let mut found = only(scratch.name());
         found.refresh().unwrap();
         assert_eq!(found.peek(10, 100).unwrap().len(), 3);
-        assert!(image(scratch.name()) == before);
-        let own = queue.as_fd().as_raw_fd(); // its descriptor is another one: nothing of this handle changed
-        assert!(own > 2 && queue.len().unwrap() == 3);
+        assert!(matches!(survey::verdict(&found), survey::Verdict::Alive(_)));
+        assert_eq!(facts(scratch.name()), noted);
+        assert!(bytes() == before && queue.len().unwrap() == 3);
+        assert_ne!(facts(scratch.name()), noted, "whoever reads it as usual is noted");
     }
 
     fn messages_are_shown_in_the_order_in_which_they_are_received() {
@@ -350,9 +351,10 @@ crate::promises! {
         let queue = Queue::options().engine(Engine::Shm).max_messages(8).message_size(4000).create(scratch.name()).unwrap();
         let found = only(scratch.name());
         let over = std::sync::atomic::AtomicBool::new(false);
-        let is_over = || over.load(std::sync::atomic::Ordering::Relaxed);
+        let is_over = || over.load(Relaxed);
         let (mut whole, mut rounds) = (0, 0);
         std::thread::scope(|scope| {
+            let _over = Over(&over);
             scope.spawn(|| {
                 for number in (0..=255u8).cycle().take_while(|_| !is_over()) {
                     let _ = queue.send_by(&[number; 4000], u32::from(number % 3), Duration::from_millis(1));
@@ -375,7 +377,6 @@ crate::promises! {
                     whole += 1;
                 }
             }
-            over.store(true, std::sync::atomic::Ordering::Relaxed);
         });
         assert!(whole > 0);
     }

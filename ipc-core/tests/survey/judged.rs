@@ -1,7 +1,7 @@
 //! Who is dead, and who only seems so.
 
 use crate::common::{Scratch, errno, queue, until};
-use crate::peers::{Peer, is_root, only, sees_all, shm};
+use crate::peers::{Over, Peer, is_root, only, sees_all, shm};
 use crate::segment;
 use unipc::survey::{self, Object, Verdict};
 use unipc::{Engine, Fifo, Memory, Queue, Semaphore};
@@ -213,6 +213,7 @@ crate::promises! {
         Peer::start("make", &[scratch.name()]).kill();
         let over = std::sync::atomic::AtomicBool::new(false);
         std::thread::scope(|scope| {
+            let _over = Over(&over);
             scope.spawn(|| {
                 let found = only(scratch.name());
                 while !over.load(std::sync::atomic::Ordering::Relaxed) {
@@ -223,7 +224,6 @@ crate::promises! {
             for _ in 0..2000 {
                 drop(shm(scratch.name()));
             }
-            over.store(true, std::sync::atomic::Ordering::Relaxed);
         });
     }
 }

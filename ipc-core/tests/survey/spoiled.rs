@@ -2,7 +2,7 @@
 //! nothing, and ends.
 
 use crate::common::{Scratch, queue};
-use crate::peers::only;
+use crate::peers::{Over, only};
 use crate::script::{self, MESSAGE, NUMBERS, Step};
 use crate::segment::{self, Segment};
 use std::fs::File;
@@ -126,6 +126,7 @@ crate::promises! {
         queue.send(b"one", 1).unwrap();
         let over = AtomicBool::new(false);
         std::thread::scope(|scope| {
+            let _over = Over(&over);
             scope.spawn(|| {
                 let (fields, mut number) = (segment.fields(), 1u64);
                 while !over.load(Relaxed) {
@@ -137,7 +138,6 @@ crate::promises! {
             for _ in 0..5000 {
                 look(&mut found);
             }
-            over.store(true, Relaxed);
         });
     }
 
@@ -163,6 +163,7 @@ crate::promises! {
         }
         let over = AtomicBool::new(false);
         std::thread::scope(|scope| {
+            let _over = Over(&over);
             scope.spawn(|| {
                 while !over.load(Relaxed) {
                     for cut in [8192, len, 0, len] {
@@ -175,7 +176,6 @@ crate::promises! {
                 let _ = found.refresh();
                 let _ = found.peek(10, 100);
             }
-            over.store(true, Relaxed);
         });
     }
 
