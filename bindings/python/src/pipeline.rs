@@ -9,6 +9,7 @@ use crate::process::{Child, Duty, ECHILD, Ends, forgive, grace_of, patience, sta
 use crate::record::Record;
 use crate::status::Status;
 use crate::wait::{Limit, attend, attend_unbroken};
+use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyIndexError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyIterator, PyTuple};
@@ -18,6 +19,7 @@ use unipc::pipeline::{Running, Stderr};
 use unipc::process::Group;
 
 static OUTPUT: Record<3> = Record::new("PipelineOutput");
+static JOINT: Record<3> = Record::new("Joint");
 
 impl Word for Stderr {
     const WHAT: &'static str = "stderr";
@@ -31,7 +33,9 @@ impl Word for Stderr {
 /// Command says), "apart" (a pipe for each) or "merged" (one pipe for all). Success is that of the
 /// last stage or, with ``pipefail``, of all; that SIGPIPE killed one because the next had left early, as
 /// ``yes`` in ``yes | head -1``, is no failure of it. ``group="own"`` puts all of them in a process group
-/// of their own, which signal() and cancel() then reach whole.
+/// of their own, which signal() and cancel() then reach whole. ``open_joints`` has the numbers of joints,
+/// 0 for the one between the first two stages, through which this process passes the bytes itself: see
+/// RunningPipeline.joints.
 ///
 /// Nothing happens before spawn(), and all ends of the pipes are closed where they must be.
 #[pyclass(frozen, weakref, module = "unipc")]
@@ -42,12 +46,18 @@ pub struct Pipeline {
     stderr: Stderr,
     pipefail: bool,
     group: Option<Group>,
+    open_joints: Vec<usize>,
 }
 
 #[pymethods]
 impl Pipeline {
     #[new]
-    #[pyo3(signature = (*stages, stdin = None, stdout = None, stderr = None, pipefail = false, group = None))]
+    #[pyo3(
+        signature = (
+            *stages, stdin = None, stdout = None, stderr = None, pipefail = false, group = None, open_joints = vec![]
+        ),
+        text_signature = "(*stages, stdin=None, stdout=None, stderr=None, pipefail=False, group=None, open_joints=())"
+    )]
     fn new(
         stages: &Bound<'_, PyTuple>,
         stdin: Option<&Bound<'_, PyAny>>,
@@ -55,6 +65,7 @@ impl Pipeline {
         stderr: Option<&str>,
         pipefail: bool,
         #[pyo3(from_py_with = optional_group)] group: Option<Group>,
+        open_joints: Vec<Whole<usize>>,
     ) -> PyResult<Pipeline> {
         for stage in stages {
             Given::new(&stage)?;
@@ -67,6 +78,7 @@ impl Pipeline {
             stderr: stderr.map_or(Ok(Stderr::AsSet), Stderr::parse)?,
             pipefail,
             group,
+            open_joints: open_joints.into_iter().map(|number| number.0).collect(),
         })
     }
 
@@ -93,6 +105,9 @@ impl Pipeline {
         if let Some(group) = self.group {
             pipeline.group(group);
         }
+        for number in &self.open_joints {
+            pipeline.open_joint(*number);
+        }
         let mut running = start(py, || pipeline.spawn())?;
         for stage in &given {
             stage.went(py, &none);
@@ -100,7 +115,14 @@ impl Pipeline {
         self.stdin.went(py);
         self.stdout.went(py);
         let ends = Ends::new(py, running.take_streams())?;
-        Ok(RunningPipeline { running: Arc::new(running), ends, statuses: OnceLock::new(), duty: Duty::new() })
+        let joints = std::mem::take(&mut running.joints).into_iter().map(|joint| {
+            let number = joint.number.into_bound_py_any(py)?;
+            let reader = PipeReader::wrap(py, joint.reader)?.into_bound_py_any(py)?;
+            let writer = PipeWriter::wrap(py, joint.writer)?.into_bound_py_any(py)?;
+            JOINT.make(py, [number, reader, writer])
+        });
+        let joints = PyTuple::new(py, joints.collect::<PyResult<Vec<_>>>()?)?.unbind();
+        Ok(RunningPipeline { running: Arc::new(running), ends, joints, statuses: OnceLock::new(), duty: Duty::new() })
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
@@ -182,6 +204,13 @@ impl Statuses {
 pub struct RunningPipeline {
     running: Arc<Running>,
     ends: Ends,
+    /// The opened joints, in their order: a tuple of Joints.
+    ///
+    /// What comes out of a joint's reader is to go into its writer, by splice_to() say, and closing both is
+    /// the end of it. Nobody else does that: communicate() and wait() need a thread that does, or wait for
+    /// ever.
+    #[pyo3(get)]
+    joints: Py<PyTuple>,
     statuses: OnceLock<unipc::pipeline::Statuses>,
     duty: Duty,
 }
@@ -332,6 +361,10 @@ impl RunningPipeline {
     #[pyo3(signature = (*exception))]
     fn __exit__(&self, py: Python<'_>, exception: &Bound<'_, PyTuple>) -> PyResult<()> {
         self.ends.close(py);
+        for joint in self.joints.bind(py) {
+            joint.getattr("reader")?.call_method0("close")?;
+            joint.getattr("writer")?.call_method0("close")?;
+        }
         let limit = patience(exception);
         self.wait_for(py, limit).map(drop).or_else(|error| forgive(py, limit, error))
     }

@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,18 @@ import pytest
 
 import unipc
 from support import Waiting, has_keeper, leaving_nothing, pattern, until
-from unipc import NULL, PIPE, STDOUT, Command, File, Pipeline, RunningPipeline, Statuses, shell
+from unipc import (
+    NULL,
+    PIPE,
+    STDOUT,
+    Command,
+    File,
+    Joint,
+    Pipeline,
+    RunningPipeline,
+    Statuses,
+    shell,
+)
 
 pytestmark = pytest.mark.usefixtures("no_traces")
 
@@ -325,6 +337,48 @@ def test_output_beyond_the_limit_is_an_error_that_keeps_it() -> None:
         told: Any = caught.value
         assert told.errno == errno.EMSGSIZE
         assert len(told.stdout) > 1000
+
+
+def test_an_open_joint_lets_this_process_see_what_goes_through() -> None:
+    data = pattern(4 << 20)
+    with piped(*cats(3), open_joints=[1, 0]).spawn() as running:
+        assert [joint.number for joint in running.joints] == [0, 1]
+        counts = [0, 0]
+
+        def pass_on(joint: Joint) -> None:
+            with joint.reader, joint.writer:
+                while count := joint.reader.splice_to(joint.writer, 1 << 20):
+                    counts[joint.number] += count
+
+        threads = [threading.Thread(target=pass_on, args=(joint,)) for joint in running.joints]
+        for thread in threads:
+            thread.start()
+        assert running.communicate(data).stdout == data
+        for thread in threads:
+            thread.join()
+    assert counts == [len(data)] * 2
+
+
+def test_who_leaves_an_open_joint_tells_both_sides() -> None:
+    with piped(["yes"], ["wc", "-c"], stdin=NULL, open_joints=(0,)).spawn() as running:
+        (joint,) = running.joints
+        with pytest.raises(TimeoutError):  # nobody passes anything on
+            running.communicate(timeout=0.05)
+        joint.reader.close()
+        joint.writer.close()
+        output = running.communicate()
+    assert output.stdout == b"0\n"
+    assert output.statuses[0].signal == signal.SIGPIPE
+    with piped(["yes"], ["wc", "-c"], stdin=NULL, open_joints=(0,)).spawn() as running:
+        pass  # leaving the block closes it
+    assert running.joints[0].reader.closed
+
+
+def test_a_joint_that_is_none_is_a_value_error() -> None:
+    for number in (1, 7, -1, 1 << 70):
+        with pytest.raises(ValueError, match=r"joint|whole number"):
+            piped(*cats(2), open_joints=[number]).spawn()
+    assert piped(["true"]).spawn().communicate().statuses.success
 
 
 def test_cancelling_ends_politely_first_and_by_force_after_the_grace(tmp_path: Path) -> None:

@@ -100,6 +100,16 @@ class PipelineOutput(NamedTuple):
     statuses: Statuses
 
 
+class Joint(NamedTuple):
+    """A joint of a pipeline that was opened: its ``number``, 0 for the one between the first two
+    stages, the ``reader`` of what the stage before writes, and the ``writer`` to the stage behind.
+    """
+
+    number: int
+    reader: PipeReader
+    writer: PipeWriter
+
+
 class Seal(enum.IntFlag):
     """What Memory.seal() forbids for ever, as F_ADD_SEALS of fcntl(2) has it.
 
@@ -130,6 +140,7 @@ __all__ = [
     "Duplex",
     "Fifo",
     "File",
+    "Joint",
     "Memory",
     "Message",
     "Output",

@@ -5,7 +5,7 @@ from typing import ClassVar, Final, Literal, Protocol, Self, TypeAlias, TypedDic
 
 from typing_extensions import Buffer, disjoint_base
 
-from . import Message, Output, PipelineOutput, QueueAttributes, Seal
+from . import Joint, Message, Output, PipelineOutput, QueueAttributes, Seal
 
 __all__ = [
     "NULL",
@@ -535,6 +535,7 @@ class Pipeline:
         stderr: Literal["apart", "merged"] | None = None,
         pipefail: bool = False,
         group: Literal["own"] | int | None = None,
+        open_joints: Sequence[int] = (),
     ) -> Self: ...
     def spawn(self) -> RunningPipeline: ...
 
@@ -548,6 +549,8 @@ class RunningPipeline:
     def stdout(self) -> PipeReader | None: ...
     @property
     def stderr(self) -> tuple[PipeReader | None, ...]: ...
+    @property
+    def joints(self) -> tuple[Joint, ...]: ...
     @property
     def statuses(self) -> Statuses | None: ...
     def wait(self, timeout: float | None = None) -> Statuses: ...
