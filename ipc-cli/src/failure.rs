@@ -1,6 +1,7 @@
 //! What a command could not do: a sentence for people, a code for scripts.
 
 use crate::exit;
+use signal_hook::low_level::emulate_default_handler;
 use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -10,11 +11,13 @@ pub struct Failure {
     /// `None`: nothing is to be said.
     sentence: Option<String>,
     code: u8,
+    /// What ended the command: the shell that called it is to see that.
+    signal: Option<i32>,
 }
 
 impl Failure {
     pub fn new(code: u8, sentence: impl fmt::Display) -> Failure {
-        Failure { sentence: Some(sentence.to_string()), code }
+        Failure { sentence: Some(sentence.to_string()), code, signal: None }
     }
 
     /// What clap says of arguments, said as everything else.
@@ -25,7 +28,25 @@ impl Failure {
         }
         // The help, in answer to no arguments at all.
         let _ = io::stderr().write_all(text.as_bytes());
-        Failure { sentence: None, code: exit::USAGE }
+        Failure::quiet(exit::USAGE)
+    }
+
+    fn quiet(code: u8) -> Failure {
+        Failure { sentence: None, code, signal: None }
+    }
+
+    pub fn signal(signal: i32) -> Failure {
+        Failure { signal: Some(signal), ..Failure::quiet(128 + signal as u8) }
+    }
+
+    pub fn code(&self) -> u8 {
+        self.code
+    }
+
+    /// Says in front what it was about.
+    pub fn of(mut self, what: impl fmt::Display) -> Failure {
+        self.sentence = self.sentence.map(|sentence| format!("{what}: {sentence}"));
+        self
     }
 
     /// `command` was called with arguments that make no sense.
@@ -36,6 +57,9 @@ impl Failure {
     pub fn say(self) -> ExitCode {
         if let Some(sentence) = self.sentence {
             say(sentence);
+        }
+        if let Some(signal) = self.signal {
+            let _ = emulate_default_handler(signal);
         }
         ExitCode::from(self.code)
     }
@@ -54,7 +78,10 @@ pub fn plain(error: &io::Error) -> String {
 
 impl From<unipc::Error> for Failure {
     fn from(error: unipc::Error) -> Failure {
-        Failure::new(exit::OWN, error)
+        match exit::of(&error) {
+            exit::NO_READER => Failure::quiet(exit::NO_READER),
+            code => Failure::new(code, error),
+        }
     }
 }
 
@@ -62,7 +89,7 @@ impl From<io::Error> for Failure {
     /// Of writing to standard output.
     fn from(error: io::Error) -> Failure {
         match error.kind() {
-            io::ErrorKind::BrokenPipe => Failure { sentence: None, code: exit::NO_READER },
+            io::ErrorKind::BrokenPipe => Failure::quiet(exit::NO_READER),
             _ => Failure::new(exit::OWN, format_args!("write to standard output: {}", plain(&error))),
         }
     }

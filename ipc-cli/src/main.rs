@@ -5,6 +5,12 @@
 mod commands;
 mod exit;
 mod failure;
+mod framing;
+mod input;
+mod output;
+mod signals;
+mod values;
+mod waiting;
 mod words;
 
 use clap::Parser;

@@ -4,9 +4,10 @@ mod copies;
 mod inherited;
 mod joint;
 mod rate;
-mod signals;
 
 use crate::failure::{self, Failure};
+use crate::signals::{self, Signals};
+use crate::waiting::uninterrupted;
 use crate::{exit, words};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use copies::Copies;
@@ -15,7 +16,6 @@ use joint::Relay;
 use rate::Rates;
 use rustix::event::{PollFd, PollFlags, poll};
 use signal_hook::consts::SIGKILL;
-use signals::Signals;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
@@ -236,16 +236,6 @@ fn wait(running: &Running, signals: &mut Signals) -> Result<Statuses, Failure> {
         });
     }
     uninterrupted(|| running.wait()).map_err(Failure::from)
-}
-
-/// Signals end no wait of this command.
-fn uninterrupted<T>(mut call: impl FnMut() -> unipc::Result<T>) -> unipc::Result<T> {
-    loop {
-        match call() {
-            Err(error) if error.interrupted() => {}
-            done => return done,
-        }
-    }
 }
 
 fn report(statuses: &Statuses, lines: &[String]) {

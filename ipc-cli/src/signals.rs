@@ -1,4 +1,5 @@
-//! What signals do to this command while programs run: end none of its waits, and not the command before them.
+//! Signals as something that is waited for: they end no call, and not the command before it has put right what
+//! it is about.
 
 use crate::exit;
 use crate::failure::{Failure, plain};
@@ -10,7 +11,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// Signals that are waited for together with the programs.
+/// Signals that are waited for together with other things.
 pub struct Signals {
     /// A byte comes to the stream for each signal.
     streams: Vec<(i32, UnixStream)>,

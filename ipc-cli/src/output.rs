@@ -1,0 +1,73 @@
+//! Standard output, for a command that takes things away from others to print them: whether a signal comes or
+//! the reader leaves, it is told in time to put back what it holds.
+
+use crate::exit;
+use crate::failure::{Failure, plain};
+use crate::signals::Signals;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use unipc::Deadline;
+
+pub struct Output {
+    file: File,
+    signals: Signals,
+}
+
+/// A pipe that shows room has it for so many bytes at once (PIPE_BUF): then writing them does not wait, and
+/// a signal is heard of before the reader goes on.
+const PIECE: usize = 4096;
+
+impl Output {
+    pub fn new() -> Result<Output, Failure> {
+        let file = io::stdout().as_fd().try_clone_to_owned()?;
+        Ok(Output { file: file.into(), signals: Signals::catch()? })
+    }
+
+    /// Waits until `fd` is readable; whether it came to be so in time.
+    ///
+    /// It is a failure that whoever reads the output has left, also while there is nothing to print.
+    pub fn wait_for(&mut self, fd: BorrowedFd<'_>, deadline: Deadline) -> Result<bool, Failure> {
+        self.wait(Some(fd), PollFlags::empty(), deadline)
+    }
+
+    pub fn write(&mut self, mut data: &[u8]) -> Result<(), Failure> {
+        while !data.is_empty() {
+            self.wait(None, PollFlags::OUT, Deadline::NEVER)?;
+            match self.file.write(&data[..data.len().min(PIECE)]) {
+                Ok(count) => data = &data[count..],
+                Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn wait(&mut self, fd: Option<BorrowedFd<'_>>, output: PollFlags, deadline: Deadline) -> Result<bool, Failure> {
+        let gone = PollFlags::ERR | PollFlags::HUP;
+        loop {
+            let mut watched = vec![PollFd::from_borrowed_fd(self.file.as_fd(), output)];
+            watched.extend(fd.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+            let others = watched.len();
+            watched.extend(self.signals.fds().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+            let remaining = deadline.remaining().and_then(|left| Timespec::try_from(left).ok());
+            let polled = poll(&mut watched, remaining.as_ref());
+            let shown: Vec<_> = watched[..others].iter().map(PollFd::revents).collect();
+            drop(watched);
+            let mut ended = None;
+            self.signals.take(|signal| ended = Some(signal));
+            match polled {
+                _ if ended.is_some() => return Err(Failure::signal(ended.unwrap_or_default())),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(Failure::new(exit::OWN, format_args!("wait: {}", plain(&error.into())))),
+                // The write itself tells what it is.
+                Ok(_) if shown[0].intersects(output | gone) && fd.is_none() => return Ok(true),
+                Ok(_) if shown[0].intersects(gone) => return Err(io::Error::from(io::ErrorKind::BrokenPipe).into()),
+                Ok(_) if shown[1..].iter().any(|shown| !shown.is_empty()) => return Ok(true),
+                Ok(_) if deadline.has_passed() => return Ok(false),
+                Ok(_) => {}
+            }
+        }
+    }
+}
