@@ -132,7 +132,8 @@ pub struct Process {
     pub number: u32,
     /// What the kernel calls it: up to 15 bytes, and whatever the program made of them.
     pub name: String,
-    /// Its command line, a space between the arguments; may be empty, and is the program's to change.
+    /// Its command line, a space between the arguments; may be empty, and is the program's to change: before it is shown
+    /// on a terminal, its control characters are to be escaped, as those of all names.
     pub command: String,
     /// The user that it acts as.
     pub uid: u32,

@@ -253,6 +253,12 @@ pub fn features() -> Vec<Feature> {
             change: "look from the initial PID namespace, as root, with a /proc mounted without hidepid",
         },
         Feature {
+            name: "leases",
+            present: fs::read_number("/proc/sys/fs/leases-enable") == Some(1),
+            about: "Prove that nobody has an object (fcntl(2), F_SETLEASE); without, nothing can be said to be dead",
+            change: "as root: sysctl -w fs.leases-enable=1",
+        },
+        Feature {
             name: "robust futexes",
             present: observe::has_robust_lists(),
             about: "Tell of deaths; engine shm does not work without (EOPNOTSUPP)",

@@ -199,7 +199,11 @@ pub(super) fn partial() -> Vec<String> {
                 .to_owned(),
         );
     }
-    if proc::mounts("proc").iter().any(|(place, options)| place.as_os_str() == "/proc" && options.contains("hidepid="))
+    let is_root = observe::user() == 0;
+    if !is_root
+        && proc::mounts("proc")
+            .iter()
+            .any(|(place, options)| place.as_os_str() == "/proc" && options.contains("hidepid="))
     {
         partial.push("processes of other users: /proc is mounted with hidepid; look as root".to_owned());
     }

@@ -126,8 +126,8 @@ fn refusal(object: &Object, errno: Errno) -> String {
         (libc::EACCES | libc::EPERM, Some(uid)) => {
             format!("only its owner (uid {uid}) and root can prove that nobody has it")
         }
-        (libc::EINVAL, _) => "nothing tells whether somebody has it: it is of a kind, or on a file system, without \
-                              leases"
+        (libc::EINVAL, _) => "nothing tells whether somebody has it: there are no leases of such an object, or none \
+                              at all (fs.leases-enable)"
             .into(),
         _ => format!("whether somebody has it cannot be told: {}", errno.of("look at", "object").cause()),
     }

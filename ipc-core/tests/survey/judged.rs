@@ -3,11 +3,33 @@
 use crate::common::{Scratch, errno, queue, until};
 use crate::peers::{Over, Peer, is_root, only, sees_all, shm};
 use crate::segment;
+use std::cell::RefCell;
 use unipc::survey::{self, Object, Verdict};
 use unipc::{Engine, Fifo, Memory, Queue, Semaphore};
 
 fn judge(name: &str) -> Verdict {
     survey::verdict(&only(name))
+}
+
+/// As [`survey::verdict`], once no other test looks at the object, which each does with all that it finds.
+fn judge_in_peace(object: &Object) -> Verdict {
+    let verdict = RefCell::new(Verdict::Unknown(String::new()));
+    until("nobody else looks", || {
+        verdict.replace(survey::verdict(object));
+        !matches!(&*verdict.borrow(), Verdict::Alive(why) if why.contains("does not show"))
+    });
+    verdict.into_inner()
+}
+
+/// The object is removed, once no other test looks at it.
+pub fn remove_unused(object: &Object) {
+    until("nobody else looks", || match object.remove_unused() {
+        Ok(()) => true,
+        Err(error) => {
+            assert_eq!(error.errno(), libc::EBUSY, "{error}");
+            false
+        }
+    });
 }
 
 #[track_caller]
@@ -17,9 +39,11 @@ fn is_alive(verdict: &Verdict, who: u32) {
 
 /// What can be said at most of a queue of engine shm whose processes are all gone.
 #[track_caller]
-fn is_dead(verdict: &Verdict) {
+fn is_dead(name: &str) -> Verdict {
+    let verdict = judge_in_peace(&only(name));
     let dead = if sees_all() { matches!(verdict, Verdict::Dead(_)) } else { matches!(verdict, Verdict::Unused(_)) };
     assert!(dead, "{verdict:?}");
+    verdict
 }
 
 /// What is told from a PID namespace with its own /proc; `None`: there is none to be had.
@@ -50,10 +74,9 @@ crate::promises! {
         assert_eq!(errno(only(scratch.name()).remove_unused()), libc::EBUSY);
         other.kill();
         let found = only(scratch.name());
-        let verdict = survey::verdict(&found);
-        is_dead(&verdict);
+        let verdict = is_dead(scratch.name());
         assert!(verdict.why().contains("nobody has it open or mapped"), "{verdict:?}");
-        found.remove_unused().unwrap();
+        remove_unused(&found);
         assert_eq!(errno(Queue::options().engine(Engine::Shm).open(scratch.name())), libc::ENOENT);
         assert_eq!(errno(found.remove_unused()), libc::ENOENT);
     }
@@ -61,16 +84,16 @@ crate::promises! {
     fn messages_that_go_with_a_dead_queue_are_told() {
         let scratch = Scratch::new();
         Peer::start("make", &[scratch.name()]).kill();
-        assert!(judge(scratch.name()).why().ends_with("; 1 message is in it"));
+        assert!(is_dead(scratch.name()).why().ends_with("; 1 message is in it"));
     }
 
     fn a_queue_whose_maker_lives_is_unused_and_not_dead() {
         let scratch = Scratch::new();
         let maker = Peer::start("make-and-close", &[scratch.name()]);
-        let verdict = judge(scratch.name());
+        let verdict = judge_in_peace(&only(scratch.name()));
         assert!(matches!(&verdict, Verdict::Unused(why) if why.contains(&maker.pid().to_string())), "{verdict:?}");
         maker.kill();
-        is_dead(&judge(scratch.name()));
+        is_dead(scratch.name());
     }
 
     fn of_the_systems_objects_nobody_is_known_to_come_back() {
@@ -81,9 +104,9 @@ crate::promises! {
         let found = survey::find(scratch.name()).unwrap();
         assert_eq!(found.len(), 3);
         for object in found {
-            let verdict = survey::verdict(&object);
+            let verdict = judge_in_peace(&object);
             assert!(matches!(verdict, Verdict::Unused(_)), "{} {verdict:?}", object.kind);
-            object.remove_unused().unwrap();
+            remove_unused(&object);
         }
         assert_eq!(errno(survey::find(scratch.name())), libc::ENOENT);
     }
@@ -125,8 +148,7 @@ crate::promises! {
         assert!(matches!(&verdict, Verdict::Alive(why) if why.contains("through a socket")), "{verdict:?}");
         assert_eq!(errno(found.remove_unused()), libc::EBUSY);
         peer.kill();
-        until("it arrives nowhere", || !matches!(judge(scratch.name()), Verdict::Alive(_)));
-        is_dead(&judge(scratch.name()));
+                is_dead(scratch.name());
     }
 
     fn from_inside_a_container_nobody_outside_is_taken_for_dead() {
@@ -144,7 +166,12 @@ crate::promises! {
         assert!(told.contains("outside this PID namespace"), "{told}");
         drop(queue);
         // Its maker, this process, lives and cannot be seen from there.
-        let told = inside().unwrap();
+        let told = RefCell::new(String::new());
+        until("nobody else looks", || {
+            told.replace(inside().unwrap());
+            !told.borrow().starts_with("Alive(")
+        });
+        let told = told.into_inner();
         assert!(told.starts_with("Unused("), "{told}");
     }
 

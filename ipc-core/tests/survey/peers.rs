@@ -225,8 +225,8 @@ fn tell_listed(name: &str, place: &str) {
     let mut found = survey.objects.into_iter().find(|found| found.name == name).unwrap();
     assert_eq!(found.path, Some(std::path::Path::new(place).join(&name[1..])));
     found.refresh().unwrap();
-    println!("{:?} {:?} {:?} {:?}", found.messages, found.bytes, found.openers.len(), survey::verdict(&found));
-    found.remove_unused().unwrap();
+    println!("{:?} {:?} {:?}", found.messages, found.bytes, found.openers.len());
+    crate::judged::remove_unused(&found);
     assert_eq!(found.refresh().unwrap_err().errno(), libc::ENOENT);
     assert_eq!(found.remove().unwrap_err().errno(), libc::ENOENT);
 }
