@@ -647,6 +647,24 @@ impl Object {
         segments::peek(self, max, bytes)
     }
 
+    /// Whether it has a name that could be removed from here: not a pipe, nothing whose name was removed before, nothing
+    /// of another namespace. Asks nothing about the right to.
+    ///
+    /// ```
+    /// use unipc::{Queue, survey};
+    /// let name = format!("/unipc-doc-named-{}", std::process::id());
+    /// let queue = Queue::options().max_messages(2).message_size(16).create(&name)?;
+    /// assert!(survey::find(&name)?[0].is_named());
+    /// Queue::unlink(&name)?;
+    /// let objects = survey::objects(&[survey::Kind::Queue]).objects;
+    /// assert!(!objects.iter().find(|object| object.name == name).unwrap().is_named());
+    /// # drop(queue);
+    /// # Ok::<(), unipc::Error>(())
+    /// ```
+    pub fn is_named(&self) -> bool {
+        !matches!(self.kin.way, verdict::Way::None(_))
+    }
+
     /// Removes the object's name, whoever uses it: those who have it open go on with it, as with `unlink`. It is
     /// looked first whether the name still is that of this very object.
     ///
