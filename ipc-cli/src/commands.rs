@@ -1,12 +1,19 @@
 //! One file for each command.
 
+mod clean;
+mod completions;
+mod doctor;
 mod fifo;
+mod inspect;
+mod ls;
 mod memory;
 mod pipe;
 mod queue;
 mod receive;
+mod rm;
 mod sem;
 mod send;
+mod top;
 
 use crate::failure::Failure;
 use clap::Subcommand;
@@ -14,6 +21,12 @@ use std::process::ExitCode;
 
 #[derive(Subcommand)]
 pub enum Command {
+    Ls(ls::Arguments),
+    Inspect(inspect::Arguments),
+    Top(top::Arguments),
+    Clean(clean::Arguments),
+    Rm(rm::Arguments),
+    Doctor(doctor::Arguments),
     Pipe(pipe::Arguments),
     Send(send::Arguments),
     Receive(receive::Arguments),
@@ -21,11 +34,20 @@ pub enum Command {
     Fifo(fifo::Arguments),
     Sem(sem::Arguments),
     Memory(memory::Arguments),
+    Completions(completions::Arguments),
+    #[command(hide = true)]
+    Manual(completions::ManualArguments),
 }
 
 impl Command {
     pub fn run(&self) -> Result<ExitCode, Failure> {
         match self {
+            Command::Ls(arguments) => ls::run(arguments),
+            Command::Inspect(arguments) => inspect::run(arguments),
+            Command::Top(arguments) => top::run(arguments),
+            Command::Clean(arguments) => clean::run(arguments),
+            Command::Rm(arguments) => Ok(rm::run(arguments)),
+            Command::Doctor(arguments) => doctor::run(arguments),
             Command::Pipe(arguments) => pipe::run(arguments),
             Command::Send(arguments) => send::run(arguments),
             Command::Receive(arguments) => receive::run(arguments),
@@ -33,6 +55,8 @@ impl Command {
             Command::Fifo(arguments) => fifo::run(arguments),
             Command::Sem(arguments) => sem::run(arguments),
             Command::Memory(arguments) => memory::run(arguments),
+            Command::Completions(arguments) => completions::run(arguments),
+            Command::Manual(arguments) => completions::manual(arguments),
         }
     }
 }
