@@ -33,7 +33,7 @@ pub use verdict::{Verdict, verdict};
 pub enum Kind {
     /// A pipe without a name, as long as somebody has an end of it.
     Pipe,
-    /// A FIFO that somebody has open.
+    /// A FIFO that somebody has open; who waits in open(2) for a peer does not have it yet.
     Fifo,
     /// A message queue, of either engine.
     Queue,
@@ -132,8 +132,8 @@ pub struct Process {
     pub number: u32,
     /// What the kernel calls it: up to 15 bytes, and whatever the program made of them.
     pub name: String,
-    /// Its command line, a space between the arguments; may be empty, and is the program's to change: before it is shown
-    /// on a terminal, its control characters are to be escaped, as those of all names.
+    /// Its command line, a space between the arguments; may be empty, and is the program's to change. As in all
+    /// names its control characters are to be escaped before a terminal sees them.
     pub command: String,
     /// The user that it acts as.
     pub uid: u32,
@@ -218,7 +218,8 @@ pub struct Waiter {
 /// ```
 /// let (_reader, _writer) = unipc::pipe()?;
 /// let survey = unipc::survey::objects(&[unipc::survey::Kind::Pipe]);
-/// let own = survey.objects.iter().flat_map(|pipe| &pipe.openers).filter(|end| end.process.number == std::process::id());
+/// let ends = survey.objects.iter().flat_map(|pipe| &pipe.openers);
+/// let own = ends.filter(|end| end.process.number == std::process::id());
 /// assert!(own.clone().any(|end| end.reads) && own.clone().any(|end| end.writes));
 /// # Ok::<(), unipc::Error>(())
 /// ```
@@ -315,7 +316,8 @@ impl fmt::Display for Order {
 /// let queue = Queue::options().engine(Engine::Shm).max_messages(4).message_size(64).create(&name)?;
 /// queue.send(b"an order", 3)?;
 /// let found = &survey::find(&name)?[0];
-/// assert_eq!((found.kind, found.engine, found.messages, found.bytes), (survey::Kind::Queue, Engine::Shm, Some(1), Some(8)));
+/// assert_eq!((found.kind, found.engine), (survey::Kind::Queue, Engine::Shm));
+/// assert_eq!((found.messages, found.bytes), (Some(1), Some(8)));
 /// assert_eq!(found.participants[0].own_process, std::process::id());
 /// # Queue::unlink(&name)?;
 /// # Ok::<(), unipc::Error>(())

@@ -210,8 +210,8 @@ fn mappings() -> Limit {
             "vm.max_map_count",
             "/proc/sys/vm/max_map_count",
             "mappings",
-            "How many mappings this process can have: memory and semaphores are one each, a queue of engine shm two and \
-             two more for each of its threads",
+            "How many mappings this process can have: memory and semaphores are one each, a queue of engine shm is one \
+             and two more for each thread",
             false,
         )
     }
@@ -267,15 +267,15 @@ pub fn features() -> Vec<Feature> {
         Feature {
             name: "futex_waitv(2)",
             present: kernel::waits_for_any(),
-            about: "Lets who sleeps at a queue of engine shm be woken by the death of those whom it waits for (Linux 5.16); \
-                    without, it looks every 50 ms",
+            about: "Lets who sleeps at a queue of engine shm be woken by the death of those whom it waits for \
+                    (Linux 5.16); without, it looks every 50 ms",
             change: "",
         },
         Feature {
             name: "wakes for the dead",
             present: kernel::wakes_for_the_dead(),
-            about: "The kernel wakes a sleeper in a dead thread's place although others sleep too (Linux 6.2); without, \
-                    sleepers at queues of engine shm look every 50 ms",
+            about: "The kernel wakes a sleeper in a dead thread's place although others sleep too (Linux 6.2); \
+                    without, sleepers at queues of engine shm look every 50 ms",
             change: "",
         },
         Feature {
@@ -306,8 +306,8 @@ pub fn features() -> Vec<Feature> {
         Feature {
             name: "the machine's user namespace",
             present: initial("user"),
-            about: "Otherwise root is root in this container only, and limits that only root of the machine exceeds hold \
-                    for it",
+            about: "Otherwise root is root in this container only, and limits that only root of the machine exceeds \
+                    hold for it",
             change: "",
         },
     ]

@@ -6,6 +6,7 @@ use crate::error::{Errno, Error, Result};
 use crate::name::{self, NAME_MAX, Name};
 use crate::sys::observe::{self, Alone};
 use crate::sys::{self, fs, mq, proc};
+use std::fmt;
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -49,6 +50,17 @@ impl Verdict {
         match self {
             Verdict::Alive(why) | Verdict::Dead(why) | Verdict::Unused(why) | Verdict::Unknown(why) => why,
         }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Verdict::Alive(_) => "alive",
+            Verdict::Dead(_) => "dead",
+            Verdict::Unused(_) => "unused",
+            Verdict::Unknown(_) => "unknown",
+        })
     }
 }
 

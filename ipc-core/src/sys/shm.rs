@@ -26,7 +26,7 @@ pub fn open(file: &CStr, write: bool) -> Result<OwnedFd> {
         match fs::open(&path(file), access | libc::O_NOFOLLOW | libc::O_NONBLOCK, 0) {
             Ok(fd) if asked < ASKED && observe::has_no_name(fd.as_fd()) => {}
             // A lease: for some microseconds somebody makes sure that nobody has it (see observe.rs).
-            Err(Errno::AGAIN) if asked < ASKED => super::fd::sleep(PAUSE)?,
+            Err(Errno::AGAIN) if asked < ASKED => drop(super::fd::sleep(PAUSE)),
             opened => return opened,
         }
         asked += 1;
