@@ -649,8 +649,8 @@ impl Object {
         segments::peek(self, max, bytes)
     }
 
-    /// Whether it has a name that could be removed from here: not a pipe, nothing whose name was removed before, nothing
-    /// of another namespace. Asks nothing about the right to.
+    /// Whether it has a name that could be removed from here: not a pipe, nothing whose name was removed before,
+    /// nothing of another namespace. Asks nothing about the right to.
     ///
     /// ```
     /// use unipc::{Queue, survey};
