@@ -123,9 +123,24 @@ fn clean(prefix: &str, by_name: bool) -> usize {
     removed.count()
 }
 
+/// What a storm that fails leaves behind goes with this.
+struct Remains<'a>(&'a str);
+
+impl Drop for Remains<'_> {
+    fn drop(&mut self) {
+        for name in (0..NAMES).map(|number| format!("{}-{number}", self.0)) {
+            let _ = Queue::unlink(&format!("{name}{SYSTEMS}"));
+            let _ = Queue::unlink(&name);
+            let _ = Memory::unlink(&name);
+            let _ = Semaphore::unlink(&name);
+        }
+    }
+}
+
 fn rounds(seed: u64, count: usize) {
     let scratch = Scratch::new();
     let prefix = scratch.name();
+    let _remains = Remains(prefix); // dropped after the peers were killed
     let mut numbers = Numbers(seed);
     let mut start = || Peer::start("churn", &[prefix, &numbers.below(1 << 30).to_string()]);
     let mut peers: Vec<Peer> = (0..PEERS).map(|_| start()).collect();
