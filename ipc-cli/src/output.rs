@@ -7,8 +7,10 @@ use crate::signals::Signals;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, BorrowedFd};
-use unipc::Deadline;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::{iter, thread};
+use unipc::{Deadline, Queue};
 
 pub struct Output {
     file: File,
@@ -30,6 +32,29 @@ impl Output {
     /// It is a failure that whoever reads the output has left, also while there is nothing to print.
     pub fn wait_for(&mut self, fd: BorrowedFd<'_>, deadline: Deadline) -> Result<bool, Failure> {
         self.wait(Some(fd), PollFlags::empty(), deadline)
+    }
+
+    /// From now on every wait at `queue` ends (ESHUTDOWN) when a signal comes or whoever reads the output leaves.
+    pub fn end_waits_at(&self, queue: Arc<Queue>) -> Result<(), Failure> {
+        let streams = iter::once(self.file.as_fd()).chain(self.signals.fds());
+        let streams = streams.map(|fd| fd.try_clone_to_owned()).collect::<io::Result<Vec<OwnedFd>>>();
+        let watch = streams.and_then(|streams| {
+            thread::Builder::new().spawn(move || {
+                let mut watched: Vec<_> = streams.iter().map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
+                watched[0] = PollFd::new(&streams[0], PollFlags::empty());
+                while matches!(poll(&mut watched, None), Err(_) | Ok(0)) {}
+                let _ = queue.shutdown(); // which engine shm has
+            })
+        });
+        match watch {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Failure::new(exit::OWN, format_args!("start a thread: {}", plain(&error)))),
+        }
+    }
+
+    /// Why a wait was ended.
+    pub fn reason(&mut self) -> Result<(), Failure> {
+        self.wait(None, PollFlags::empty(), Deadline::NEVER).map(drop)
     }
 
     pub fn write(&mut self, mut data: &[u8]) -> Result<(), Failure> {
@@ -62,7 +87,7 @@ impl Output {
                 Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(Failure::new(exit::OWN, format_args!("wait: {}", plain(&error.into())))),
                 // The write itself tells what it is.
-                Ok(_) if shown[0].intersects(output | gone) && fd.is_none() => return Ok(true),
+                Ok(_) if !output.is_empty() && shown[0].intersects(output | gone) => return Ok(true),
                 Ok(_) if shown[0].intersects(gone) => return Err(io::Error::from(io::ErrorKind::BrokenPipe).into()),
                 Ok(_) if shown[1..].iter().any(|shown| !shown.is_empty()) => return Ok(true),
                 Ok(_) if deadline.has_passed() => return Ok(false),

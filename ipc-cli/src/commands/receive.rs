@@ -5,11 +5,13 @@ use crate::exit;
 use crate::failure::Failure;
 use crate::framing;
 use crate::output::Output;
-use crate::waiting::Waiting;
+use crate::waiting::{Waiting, uninterrupted};
+use rustix::io::Errno;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
+use std::sync::Arc;
 use unipc::queue::{Borrowed, Message};
-use unipc::{Access, Engine, Queue};
+use unipc::{Access, Deadline, Engine, Queue};
 
 /// Receive messages from a queue, and print them.
 ///
@@ -82,8 +84,11 @@ stands in a pipe has been printed: in 'unipc receive --follow Q | head -1' it ma
 hold more messages than head has read. 'unipc receive Q' takes one.";
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let queue = open(arguments)?;
+    let queue = Arc::new(open(arguments)?);
     let mut output = Output::new()?;
+    if queue.engine() == Engine::Shm {
+        output.end_waits_at(queue.clone())?;
+    }
     let count = if arguments.all || arguments.follow { u64::MAX } else { arguments.count };
     for _ in 0..count {
         match take(arguments, &queue, &mut output)? {
@@ -112,26 +117,39 @@ enum Taken<'a> {
 
 /// `None`: there is none, and that is no failure.
 fn take<'a>(arguments: &Arguments, queue: &'a Queue, output: &mut Output) -> Result<Option<Taken<'a>>, Failure> {
-    let deadline = arguments.waiting.deadline();
-    let at_once = arguments.all || arguments.waiting.no_wait;
+    let deadline = if arguments.all { Deadline::NOW } else { arguments.waiting.deadline() };
+    let taken = match queue.engine() {
+        Engine::Shm => borrow(queue, deadline, output)?.map(Taken::Borrowed),
+        _ => receive(queue, deadline, output)?.map(Taken::Received),
+    };
+    match taken {
+        Ok(taken) => Ok(Some(taken)),
+        Err(error) if arguments.all && error.would_block() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn borrow<'a>(
+    queue: &'a Queue,
+    deadline: Deadline,
+    output: &mut Output,
+) -> Result<unipc::Result<Borrowed<'a>>, Failure> {
     loop {
-        // Before a message is taken, or it would have to go back.
-        let timely = at_once || output.wait_for(queue.as_fd(), deadline)?;
-        let taken = match queue.engine() {
-            Engine::Shm => queue.try_borrow().map(Taken::Borrowed),
-            _ => queue.try_receive().map(Taken::Received),
-        };
-        match taken {
-            Ok(taken) => return Ok(Some(taken)),
-            Err(error) if !error.would_block() => return Err(error.into()),
-            Err(_) if arguments.all => return Ok(None),
-            Err(error) if at_once => return Err(error.into()),
-            Err(_) if timely => {} // somebody else has it
-            Err(error) => {
-                let (operation, name) = (error.operation(), queue.name());
-                let sentence = format_args!("{operation} {name}: timed out: the queue was empty");
-                return Err(Failure::new(exit::TIMED_OUT, sentence));
-            }
+        match uninterrupted(|| queue.borrow_by(deadline)) {
+            Err(error) if error.errno() == Errno::SHUTDOWN.raw_os_error() => output.reason()?,
+            done => return Ok(done),
+        }
+    }
+}
+
+/// Waits before it takes: a message that nobody can be given any more would have to go back.
+fn receive(queue: &Queue, deadline: Deadline, output: &mut Output) -> Result<unipc::Result<Message>, Failure> {
+    loop {
+        let timely = deadline.is_now() || output.wait_for(queue.as_fd(), deadline)?;
+        // With a deadline that has passed it does not wait either, and the error says so.
+        match uninterrupted(|| queue.receive_by(if timely { Deadline::NOW } else { deadline })) {
+            Err(error) if error.would_block() && !deadline.is_now() => {} // somebody else has it
+            done => return Ok(done),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The command as a test sees it: run with a watchdog, talked to, on a terminal of its own.
 
+#![allow(dead_code)] // each test uses a part of it
+
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
@@ -115,6 +117,50 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+/// Objects of one name, `$Q` of the scripts, that go with the test.
+pub struct Objects {
+    pub scratch: Scratch,
+    pub name: String,
+}
+
+impl Objects {
+    pub fn new() -> Objects {
+        let scratch = Scratch::new();
+        let name = scratch.0.file_name().unwrap().to_str().unwrap();
+        Objects { name: format!("/{name}"), scratch }
+    }
+
+    pub fn shell(&self, script: &str) -> Done {
+        self.scratch.shell(&format!("Q={}; {script}", self.name))
+    }
+
+    /// What a script prints that says nothing of errors.
+    pub fn succeeds(&self, script: &str) -> String {
+        let done = self.shell(&format!("set -e; {script}"));
+        assert_eq!((done.code, done.err()), (0, ""), "{script}");
+        String::from_utf8(done.stdout).unwrap()
+    }
+
+    pub fn start(&self, script: &str) -> Talk {
+        start_command(&["env", "-C", &self.scratch.path(""), &format!("UNIPC={UNIPC}"), "sh", "-c", script])
+    }
+}
+
+impl Drop for Objects {
+    fn drop(&mut self) {
+        let _ = unipc::Queue::unlink(&self.name);
+        let _ = unipc::Semaphore::unlink(&self.name);
+        let _ = unipc::Memory::unlink(&self.name);
+    }
+}
+
+/// A command, with pipes to talk to it.
+pub fn start_command(words: &[&str]) -> Talk {
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]).stdin(Redirect::Pipe).stdout(Redirect::Pipe).stderr(Redirect::Pipe);
+    Talk { child: command.spawn().unwrap() }
 }
 
 /// Waits for what another process brings about.
