@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
 pub struct Input {
-    /// Read FILE; without it, or as '-', standard input
+    /// Read FILE; '-' is standard input
     #[arg(short, long, value_name = "FILE")]
     input: Option<PathBuf>,
 }

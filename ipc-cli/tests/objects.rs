@@ -94,6 +94,7 @@ fn waits_at_a_fifo_end_and_other_files_are_left_alone() {
         "open for reading fifo: no writer opened it in time",
     );
     refused(&objects, 1, "$UNIPC fifo read --no-wait fifo", "read from fifo: nobody has written to it");
+    assert_eq!(objects.succeeds("exec 3<>fifo; echo there >&3; $UNIPC fifo read --no-wait fifo"), "there\n");
     let silent = "read from fifo: timed out: nothing was written to it";
     refused(&objects, 124, "$UNIPC fifo read --follow --timeout 10ms fifo", silent);
     refused(&objects, 3, "$UNIPC fifo read none", "open FIFO none: it does not exist");

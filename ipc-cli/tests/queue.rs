@@ -338,6 +338,20 @@ fn a_message_of_engine_posix_goes_back_too_when_a_signal_ends_the_receiver() {
 }
 
 #[test]
+fn a_message_that_cannot_go_back_is_named_as_lost() {
+    let objects = queue("posix", "--max-messages 1 --message-size 8K");
+    let receiver = start(&["receive", "--follow", "--framing", "none", &objects.name]);
+    let messages = vec![vec![b'm'; 8000]; 10];
+    // Eight fill the pipe, the ninth is in hand, and the tenth has its place.
+    assert_eq!(start(&["send", "-F", "length", &objects.name]).talk(&counted(&messages)).code, 0);
+    receiver.child.signal(15).unwrap();
+    let done = receiver.talk(b"");
+    let cause = format!("send to queue {}: the queue is full", objects.name);
+    let sentence = format!("unipc: a message of 8000 bytes was not printed and is lost: {cause}\n");
+    assert_eq!((done.signal, done.err()), (Some(15), &sentence[..]));
+}
+
+#[test]
 fn control_c_ends_who_waits_and_is_seen_by_the_shell() {
     for engine in ENGINES {
         let objects = queue(engine, "");

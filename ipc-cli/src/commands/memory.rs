@@ -30,9 +30,9 @@ Examples:
 
 #[derive(Subcommand)]
 enum What {
-    /// Make shared memory, of zero bytes or with what an input has
+    /// Make shared memory, of zero bytes or with what --input says
     ///
-    /// At least one of --size and --input is needed. The memory has its name before it is filled: others may
+    /// At least one of --size and --input is needed; what the input leaves is zero bytes. The memory has its name before it is filled: others may
     /// see zero bytes, or a part.
     Create {
         #[command(flatten)]
@@ -60,9 +60,9 @@ enum What {
         #[arg(long, value_name = "BYTES", value_parser = values::size)]
         length: Option<usize>,
     },
-    /// Write into it what an input has; its size stays
+    /// Write standard input into it, or what --input says; its size stays
     ///
-    /// Either all of the input fits, or nothing is written.
+    /// Either all of that fits, or nothing is written.
     Write {
         #[command(flatten)]
         target: Target,

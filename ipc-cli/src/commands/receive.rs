@@ -78,8 +78,8 @@ with NUL bytes by 'nul'. Messages are printed as they are, when they come.
 
 What is not printed as a whole stays in the queue: if the reader leaves, the disk
 is full, or a signal ends this, the message in hand goes back (on engine shm to
-its place, on engine posix behind the others of its priority, unless the queue
-has become full, which is said). On engine shm that holds even for SIGKILL. What
+its place, on engine posix behind the others of its priority; if there the queue
+has become full or forbids sending, it is lost, which is said). On engine shm that holds even for SIGKILL. What
 stands in a pipe has been printed: in 'unipc receive --follow Q | head -1' it may
 hold more messages than head has read. 'unipc receive Q' takes one.";
 

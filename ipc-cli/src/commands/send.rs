@@ -38,7 +38,9 @@ pub struct Arguments {
     #[arg(long, conflicts_with = "priority")]
     with_priority: bool,
 
-    /// End after so many messages, and leave the rest
+    /// End after so many messages
+    ///
+    /// More than them may have been read from a pipe, and is lost to who reads it next.
     #[arg(short = 'n', long)]
     count: Option<u64>,
 
@@ -58,7 +60,7 @@ pub struct Arguments {
 const AFTER: &str = "\
 Examples:
   unipc send /orders 'two coffees'
-      One message.
+      One message. One that begins with a dash stands behind '--'.
   tail -f access.log | unipc send --create --max-messages 10 --message-size 4K /log
       A message for each line, when it is written; the queue is made if need be.
   find . -type f -print0 | unipc send -0 --priority 5 /files
