@@ -73,6 +73,7 @@ def test_a_sorted_answer_comes_after_the_end() -> None:
         ("wb", unipc.ByteWriter, (False, True)),
         ("r+b", unipc.ByteDuplex, (True, True)),
         ("rb+", unipc.ByteDuplex, (True, True)),
+        ("bw", unipc.ByteWriter, (False, True)),
     ],
 )
 def test_each_mode_gives_a_file_of_its_kind(
@@ -258,6 +259,47 @@ def test_a_program_that_is_interrupted_while_it_reads_ends() -> None:
         _, errors = program.communicate()
     assert "KeyboardInterrupt" in errors
     assert program.returncode == -signal.SIGINT
+
+
+@pytest.mark.parametrize("mode", ["w", "wb", "r+", "r+b"])
+@pytest.mark.parametrize("way", ["stream.close()", "stream.__exit__(None, None, None)"])
+def test_ctrl_c_ends_a_close_that_waits_for_a_program_that_does_not_read(
+    mode: str, way: str
+) -> None:
+    code = f"""if True:
+        import fcntl, signal, unipc
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        stream = unipc.popen(["sleep", "1000"], {mode!r}, dies_with_parent=signal.SIGKILL)
+        word = bytes if "b" in {mode!r} else "x".__mul__
+        with open(f"/proc/{{stream.child.pid}}/fd/0", "rb") as pipe:
+            room = fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ)
+        stream.write(word(room))
+        stream.flush()
+        stream.write(word(100))
+        print("closing", flush=True)
+        try:
+            {way}
+        except KeyboardInterrupt:
+            print(stream.closed, stream.child.poll(), flush=True)
+        stream.child.kill()
+        print(stream.close(timeout=60), flush=True)
+    """
+    with python(code) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline() == "closing\n"
+        until(lambda: stays_in_a_system_call(program.pid))
+        program.send_signal(signal.SIGINT)
+        told, errors = program.communicate()
+    assert (told, errors) == ("True None\nkilled by SIGKILL\n", "")
+
+
+@pytest.mark.parametrize("mode", ["w", "wb", "r+", "r+b"])
+def test_dropping_what_a_program_did_not_read_is_silent_as_with_files(mode: Any) -> None:
+    stream: Any = popen(["true"], mode)
+    stream.child.wait()
+    stream.write(b"x" if "b" in mode else "x")
+    with pytest.warns(ResourceWarning, match="unclosed stream"):
+        del stream  # an exception in it would be an error here
 
 
 def test_a_thousand_streams_leak_nothing() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import warnings
@@ -22,36 +23,57 @@ class _Stream:
 
     child: Child
     closed: bool
+    # What is written to, if anything is.
+    _sink: io.RawIOBase | None
 
     def close(self, *, timeout: float | None = None) -> Status:
         """Flushes and closes the pipe, waits until the program has ended, and returns its Status.
 
         Closing again returns it again. ``timeout`` is in seconds, and waits and raises as in
-        Child.wait(): the pipe is closed in any case, and after a TimeoutError the program can be
-        ended by ``child``. One that writes what nobody reads any more is killed by SIGPIPE. Raises
-        BrokenPipeError if the program did not read all that was written.
+        Child.wait(); it runs once the pipe is closed, and not while what is left is flushed to a
+        program that does not read. The pipe is closed in any case, and after a TimeoutError the
+        program can be ended by ``child``. One that writes what nobody reads any more is killed by
+        SIGPIPE. Raises BrokenPipeError if the program did not read all that was written. A signal
+        handler that raises ends it, too, and what is left is not written.
         """
         try:
-            super().close()  # type: ignore[misc]
-        finally:
-            status = self.child.wait(timeout)
-        return status
+            self._shut()
+        except BrokenPipeError:
+            self.child.wait(timeout)
+            raise
+        return self.child.wait(timeout)
+
+    def _shut(self) -> None:
+        """Flushes and closes the pipe, which is closed in any case."""
+        if self._sink is not None and not self.closed:
+            try:
+                self.flush()  # type: ignore[attr-defined]
+            except BaseException:
+                # A close with something left to write would begin to wait again.
+                self._sink.close()
+                getattr(self, "buffer", self._sink).close()
+                super().close()  # type: ignore[misc]
+                raise
+        super().close()  # type: ignore[misc]
 
     def __exit__(self, *exception: object) -> None:
         """Closes it, and waits as the block of a Child does."""
         try:
-            super().close()  # type: ignore[misc]
-        finally:
+            self._shut()
+        except BrokenPipeError:
             self.child.__exit__(*exception)
+            raise
+        self.child.__exit__(*exception)
 
     def __del__(self) -> None:
         # A file's own would close it, which here would wait for the program.
         if "child" not in self.__dict__:
             return
-        if not self.closed:
-            warnings.warn(f"unclosed stream of {self.child!r}", ResourceWarning, 2, source=self)
-            self.child.detach()
-        super().close()  # type: ignore[misc]
+        with contextlib.suppress(OSError, ValueError):  # as a file's; ValueError: it was detached
+            if not self.closed:
+                warnings.warn(f"unclosed stream of {self.child!r}", ResourceWarning, 2, source=self)
+                self.child.detach()
+            super().close()  # type: ignore[misc]
 
 
 class _Input(io.RawIOBase):
@@ -225,17 +247,19 @@ def popen(
     child = spawn(command, **options)
     try:
         stream: TextStream | ByteReader | ByteWriter | ByteDuplex
-        if mode[0] == "w":
+        sink: io.FileIO | _Input | None = None
+        if "w" in mode:
             sink = _file(child.stdin, "w")
             stream = ByteWriter(sink) if "b" in mode else wrapped(io.BufferedWriter(sink))
         elif "+" not in mode:
             source = _file(child.stdout, "r")
             stream = ByteReader(source) if "b" in mode else wrapped(io.BufferedReader(source))
         else:
-            both = _file(child.stdout, "r"), _Input(_file(child.stdin, "w"))
+            source, sink = _file(child.stdout, "r"), _Input(_file(child.stdin, "w"))
+            both = source, sink
             stream = ByteDuplex(*both) if "b" in mode else wrapped(_Pair(*both))
     except BaseException:
         child.detach()
         raise
-    stream.child = child
+    stream.child, stream._sink = child, sink
     return stream
