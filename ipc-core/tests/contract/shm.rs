@@ -322,6 +322,37 @@ crate::promises! {
         }
     }
 
+    /// Each asks for the descriptor anew before it polls, which makes it right at that instant; the thread that
+    /// keeps it right afterwards has to learn what it shows now.
+    fn no_message_escapes_two_who_poll() {
+        use std::os::fd::{AsFd, AsRawFd};
+        let scratch = Scratch::new();
+        let queue = queue(&scratch, 4, 16);
+        let rounds = 6000;
+        let poll = || {
+            let queue = Queue::options().engine(Engine::Shm).open(scratch.name()).unwrap();
+            loop {
+                match queue.try_receive() {
+                    Ok(message) if message.data == b"end" => return,
+                    Ok(_) => continue,
+                    Err(error) => assert!(error.would_block(), "{error}"),
+                }
+                let mut entry = libc::pollfd { fd: queue.as_fd().as_raw_fd(), events: libc::POLLIN, revents: 0 };
+                assert_eq!(unsafe { libc::poll(&raw mut entry, 1, 20_000) }, 1, "a message that nobody was told of");
+            }
+        };
+        std::thread::scope(|scope| {
+            let pollers = [scope.spawn(poll), scope.spawn(poll)];
+            for round in 0..rounds {
+                std::thread::sleep(Duration::from_nanos(round * 7919 % 60_000));
+                queue.send_by(b"x", 0, LONG).unwrap();
+            }
+            for _ in pollers {
+                queue.send_by(b"end", 0, LONG).unwrap();
+            }
+        });
+    }
+
     fn busy_threads_get_no_false_refusal() {
         let scratch = Scratch::new();
         for queue in both(&scratch, 256) {

@@ -69,7 +69,7 @@ impl Watch {
         let Some(poll) = self.poll.get() else { return inner.region.fd() };
         poll.begin(inner);
         self.polled.store(true, Release);
-        let _ = poll.show(inner);
+        self.show(inner);
         poll.event.as_fd()
     }
 
