@@ -35,7 +35,6 @@ pub enum Command {
     Sem(sem::Arguments),
     Memory(memory::Arguments),
     Completions(completions::Arguments),
-    #[command(hide = true)]
     Manual(completions::ManualArguments),
 }
 

@@ -32,10 +32,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Write the manual pages into a folder.
+/// Write the manual pages of all commands into a folder.
 #[derive(clap::Args)]
+#[command(after_help = "Exit status: 0; 2 if the arguments make no sense; 125 if a page cannot be written.")]
 pub struct ManualArguments {
-    /// The folder
+    /// It must be there: /usr/local/share/man/man1
     folder: PathBuf,
 }
 

@@ -50,6 +50,9 @@ fn interval(text: &str) -> Result<Duration, String> {
 /// A signal is noticed after this at the latest.
 const SIGNAL: Duration = Duration::from_millis(100);
 
+/// What all columns but the names and who waits take, with the blanks between all.
+const OTHERS: usize = 9 + 9 + 9 + 4 + 4 + 6;
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sort {
     Name,
@@ -222,6 +225,16 @@ impl Screen {
         });
     }
 
+    /// How wide names are shown, and who waits: what the other columns leave, more of it to who needs more.
+    fn share(&self, width: usize) -> (usize, usize) {
+        let room = width.saturating_sub(OTHERS);
+        let shown = || self.watched.iter().skip(self.first).take(self.page);
+        let longest = shown().map(|one| text::width(&text::shown(&one.object.name))).max().unwrap_or(0);
+        let waiters = shown().filter_map(|one| one.waiters.first()).map(|first| text::width(first)).max().unwrap_or(0);
+        let name = longest.min(room.saturating_sub(waiters).max(room * 3 / 5)).max(4);
+        (name, room.saturating_sub(name))
+    }
+
     fn draw(&mut self, frame: &mut Frame) {
         let [title, body, foot] =
             Layout::vertical([Constraint::Length(1), Constraint::Min(0), Constraint::Length(1)]).areas(frame.area());
@@ -239,6 +252,7 @@ impl Screen {
         }
         let keys = format!("q leaves   s sorts (by {})   arrows move", self.sort.name());
         frame.render_widget(Line::styled(keys, Style::new().add_modifier(Modifier::DIM)), foot);
+        let (name, waiting) = self.share(usize::from(body.width));
         let right = |text: String| Cell::from(Text::from(text).alignment(Alignment::Right));
         let titles = ["KIND", "NAME", "DEPTH", "CHANGE/s", "OPEN", "HELD", "WAITING"];
         let titles = titles.map(|title| match title {
@@ -252,29 +266,19 @@ impl Screen {
                 _ => Cell::default(),
             };
             let (holders, more) = (object.holders().count(), one.waiters.len().saturating_sub(1));
-            let waiters = match one.waiters.first() {
-                Some(first) if more > 0 => format!("{more} and {first}"),
-                first => first.cloned().unwrap_or_default(),
-            };
+            let waiters = one.waiters.first().cloned().unwrap_or_default();
+            let waiters = if more > 0 { format!("{waiters} and {more} more") } else { waiters };
             Row::new([
                 Cell::from(object.kind.to_string()),
-                Cell::from(text::shown(&object.name)),
+                Cell::from(text::clipped(&text::shown(&object.name), name)),
                 right(shown_depth(one)),
                 change,
                 right(object.processes().len().to_string()),
                 right(if holders > 0 { holders.to_string() } else { String::new() }),
-                Cell::from(waiters).style(Color::Cyan),
+                Cell::from(text::clipped(&waiters, waiting)).style(Color::Cyan),
             ])
         });
-        let widths = [
-            Constraint::Length(9),
-            Constraint::Fill(4),
-            Constraint::Length(9),
-            Constraint::Length(9),
-            Constraint::Length(4),
-            Constraint::Length(4),
-            Constraint::Fill(5),
-        ];
+        let widths = [9, name, 9, 9, 4, 4, waiting].map(|width| Constraint::Length(width as u16));
         let header = Row::new(titles).style(Style::new().add_modifier(Modifier::REVERSED));
         frame.render_widget(Table::new(rows, widths).header(header), body);
     }

@@ -233,6 +233,26 @@ impl Terminal {
         }
     }
 
+    /// Reads on, until what stands on the screen is so: a program that draws writes only what has changed.
+    pub fn expect_screen(&mut self, what: &str, so: impl Fn(&str) -> bool) {
+        let begin = Instant::now();
+        let mut screen = vt100::Parser::new(24, 80, 0);
+        let mut seen = 0;
+        loop {
+            screen.process(&self.said[seen..]);
+            seen = self.said.len();
+            let shown = screen.screen().contents();
+            if so(&shown) {
+                self.expected = seen;
+                return;
+            }
+            if begin.elapsed() > WATCHDOG || !self.read() {
+                let _ = self.child.kill();
+                panic!("in vain: {what}: {shown}");
+            }
+        }
+    }
+
     /// Whether there was more.
     fn read(&mut self) -> bool {
         let time = rustix::event::Timespec::try_from(WATCHDOG).unwrap();
