@@ -2,7 +2,12 @@
 #ifndef CHILD_H
 #define CHILD_H
 #include "harness.h"
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #define ARGV(...) ((const char *const[]){__VA_ARGS__, NULL})
 static const int64_t LONG = UNIPC_SECONDS(50), SHORT = UNIPC_MILLISECONDS(20);
@@ -81,5 +86,20 @@ static inline int state(int pid) {
 /* The two ways in which a child is started: posix_spawn(3), and what does more than it can. */
 #define BOTH_WAYS for (int tied = 0; tied <= SIGKILL; tied += SIGKILL)
 static inline unipc_command way(unipc_command command, int tied) { command.death_signal = tied; return command; }
+
+/* From now on no pidfd stands for a group, as before Linux 6.9. */
+static inline void be_on_an_older_kernel(void) {
+    struct sock_filter steps[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_send_signal, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[3])),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = {sizeof steps / sizeof steps[0], steps};
+    CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) SKIP("no seccomp filter can be set here");
+}
 
 #endif

@@ -150,6 +150,19 @@ TEST(descriptors_arrive_under_the_numbers_that_were_chosen_and_change_places) {
     }
 }
 
+TEST(the_highest_number_that_there_is_serves_as_well_as_another) {
+    struct rlimit tight = {64, 64};
+    CHECK(setrlimit(RLIMIT_NOFILE, &tight) == 0);
+    BOTH_WAYS {
+        unipc_descriptor highest = {63, saying(40, "last")};
+        unipc_command command = way(run(ARGV("cat", "/dev/fd/63")), tied);
+        command.descriptors = &highest;
+        command.descriptor_count = 1;
+        CHECK(says(command, "last"));
+        CHECK(close(40) == 0);
+    }
+}
+
 TEST(nothing_else_is_inherited) {
     int inheritable = dup2(saying(100, ""), 101);
     CHECK(inheritable == 101 && close(100) == 0);
@@ -329,6 +342,21 @@ TEST(no_descriptor_to_be_had_is_an_error_and_leaves_nothing) {
     CHECK(failures >= 4);
 }
 
+TEST(a_program_whose_pidfd_has_no_descriptor_is_not_even_sought) {
+    struct rlimit tight = {64, 64};
+    unipc_child *other = spawned(way(run(ARGV("sleep", "60")), SIGKILL)); /* so that the thread is there */
+    CHECK(setrlimit(RLIMIT_NOFILE, &tight) == 0);
+    BOTH_WAYS for (int room = 0; room < (tied ? 2 : 1); room++) {
+        unipc_command command = way(run(ARGV("/no/such/program")), tied);
+        int fds[64], count = 0;
+        while ((fds[count] = dup(STDOUT_FILENO)) >= 0) count++;
+        if (room) CHECK(close(fds[--count]) == 0);
+        FAILS_NULL(unipc_spawn(&command), EMFILE, "limit of open descriptors");
+        while (count > 0) CHECK(close(fds[--count]) == 0);
+    }
+    CHECK(unipc_child_terminate(other, NULL, LONG) == 0 && unipc_child_close(other) == 0);
+}
+
 /* ---- many */
 
 TEST(ten_thousand_rounds_leak_nothing) {
@@ -466,6 +494,17 @@ TEST(a_signal_reaches_the_child_and_after_the_wait_nobody) {
     FAILS(unipc_child_signal(child, SIGTERM), ESRCH, "it has ended, and was waited for");
     CHECK(unipc_child_kill(child) == 0);
     CHECK(ended(child).signal == SIGTERM);
+}
+
+TEST(a_group_whose_leader_the_host_has_reaped_is_not_signalled_by_its_number) {
+    unipc_command command = sh("sleep 60 & exit");
+    command.group = UNIPC_GROUP_OWN;
+    unipc_child *leader = spawned(command);
+    pid_t number = unipc_child_pid(leader);
+    be_on_an_older_kernel();
+    CHECK(waitpid(number, NULL, 0) == number);
+    FAILS(unipc_child_signal_group(leader, SIGKILL), ESRCH, "it has ended, and was waited for");
+    CHECK(kill(-number, SIGKILL) == 0 && unipc_child_close(leader) == 0);
 }
 
 TEST(who_ends_when_asked_is_not_killed) {

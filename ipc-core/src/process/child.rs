@@ -222,7 +222,10 @@ impl Child {
         let outcome = match child::signal_group(self.as_fd(), signal) {
             Err(Errno::UNSUPPORTED) if !signal::exists(signal) && signal != 0 => Err(Errno::INVALID),
             Err(Errno::UNSUPPORTED) if self.outcome.get().is_some() => Err(Errno(libc::ESRCH)),
-            Err(Errno::UNSUPPORTED) => child::signal_group_by_number(self.number, signal),
+            // The host may have reaped it: then the number can be another's.
+            Err(Errno::UNSUPPORTED) => child::look(self.as_fd(), false)
+                .map_err(|errno| if errno == Errno(libc::ECHILD) { Errno(libc::ESRCH) } else { errno })
+                .and_then(|_| child::signal_group_by_number(self.number, signal)),
             other => other,
         };
         self.signalled(outcome, signal)

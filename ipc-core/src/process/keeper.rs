@@ -126,7 +126,9 @@ fn keep(bell: &OwnedFd) {
 
 /// Starts it in this thread, which it then is tied to.
 fn begin_child(plan: &Plan, tied: &mut Vec<OwnedFd>) -> sys::Result<Started> {
+    let place = fd::event()?;
     let (number, pidfd) = start_here(plan)?;
+    drop(place);
     if let Some(pidfd) = &pidfd {
         match fd::duplicate(pidfd.as_fd()) {
             Ok(mine) => tied.push(mine),
@@ -139,9 +141,12 @@ fn begin_child(plan: &Plan, tied: &mut Vec<OwnedFd>) -> sys::Result<Started> {
     Ok((number, pidfd))
 }
 
-/// Starts a child of this thread.
+/// Starts a child of this thread. A place for its pidfd is kept meanwhile: where there is none, the program is
+/// not to begin its work, and be killed in it.
 pub fn start_here(plan: &Plan) -> sys::Result<Started> {
+    let place = fd::event()?;
     let number = spawn::spawn(plan)?;
+    drop(place);
     match child::open(number) {
         Ok(pidfd) => Ok((number, pidfd)),
         Err(errno) => {

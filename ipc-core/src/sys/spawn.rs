@@ -44,7 +44,9 @@ pub fn spawn(plan: &Plan) -> Result<i32> {
     let (moves, _lifted) = apart(plan)?;
     let gaps = gaps(&moves);
     let closes: i32 = gaps.iter().map(|(first, end)| end - first).sum();
-    if plan.parent_death_signal.is_some() || plan.path.is_some() || closes > FEW {
+    // posix_spawn(3) takes no number from the limit on, not even to close whatever is behind it.
+    let highest = moves.iter().map(|&(source, _)| source).max().unwrap_or(0).max(behind(&moves));
+    if plan.parent_death_signal.is_some() || plan.path.is_some() || closes > FEW || highest >= limit() {
         by_clone(plan, &moves, &gaps)
     } else {
         by_posix_spawn(plan, &moves, &gaps)
