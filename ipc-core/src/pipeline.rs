@@ -322,7 +322,7 @@ impl Pipeline {
         if count == 0 {
             return Err(refuse("it has no stages".into()));
         }
-        if let Some(number) = self.open.iter().find(|&&number| number + 1 >= count) {
+        if let Some(number) = self.open.iter().find(|&&number| number >= count - 1) {
             return Err(refuse(format!("it has no joint {number}: {count} stages have {} joints", count - 1)));
         }
         let mut running = Running {
@@ -595,7 +595,7 @@ impl Running {
     /// Sends a signal to every stage that has not ended; to their group, where they have one of their own.
     ///
     /// # Errors
-    /// EINVAL: there is no such signal. EPERM: a stage has changed its user.
+    /// EINVAL: there is no such signal. EPERM: a stage has taken on another user's rights; the others have it.
     ///
     /// ```
     /// let mut running = unipc::Pipeline::new().stage(["sleep", "1000"]).stage(["cat"]).spawn()?;
@@ -605,9 +605,13 @@ impl Running {
     /// ```
     pub fn signal(&self, signal: i32) -> Result<()> {
         if self.own_group {
-            return absent_is_done(self.stages[0].signal_group(signal));
+            match self.stages[0].signal_group(signal) {
+                // It is empty, or, before Linux 6.9, cannot be told from another's once its leader is reaped.
+                Err(error) if error.errno() == libc::ESRCH => {}
+                outcome => return outcome,
+            }
         }
-        self.stages.iter().try_for_each(|stage| absent_is_done(stage.signal(signal)))
+        each(&self.stages, |stage| absent_is_done(stage.signal(signal)))
     }
 
     /// Ends the pipeline: SIGTERM (and SIGCONT, should it be stopped) to every stage, SIGKILL to those that
@@ -616,8 +620,8 @@ impl Running {
     /// are left alone. What stands in the outputs can still be read.
     ///
     /// # Errors
-    /// EPERM: a stage has taken on another user's rights. EINTR: a signal handler ran; call again with the
-    /// same [`Deadline`] to go on. ECHILD: as said of [`Child::wait`].
+    /// EPERM: a stage has taken on another user's rights; the others are killed. EINTR: a signal handler ran; call
+    /// again with the same [`Deadline`] to go on. ECHILD: as said of [`Child::wait`].
     ///
     /// ```
     /// use std::time::Duration;
@@ -630,13 +634,14 @@ impl Running {
     pub fn cancel(&self, grace: impl Into<Deadline>) -> Result<Statuses> {
         if !self.asked.swap(true, Ordering::Relaxed) {
             // Whom these do not reach SIGKILL does, or tells why not.
-            let _ = self.signal(libc::SIGTERM).and_then(|()| self.signal(libc::SIGCONT));
+            let _ = self.signal(libc::SIGTERM);
+            let _ = self.signal(libc::SIGCONT);
         }
         let left = self.left_at(grace.into()).map_err(|errno| errno.of("cancel", "pipeline"))?;
         if !left.is_empty() && self.own_group {
             let _ = self.signal(libc::SIGKILL);
         }
-        left.into_iter().try_for_each(Child::kill)?;
+        each(left, Child::kill)?;
         self.wait()
     }
 
@@ -675,6 +680,11 @@ impl Running {
 }
 
 /// A stage that has ended and was reaped needs no signal.
+/// Does it with all, whatever comes of one, and tells what failed first.
+fn each<'a>(stages: impl IntoIterator<Item = &'a Child>, work: impl FnMut(&'a Child) -> Result<()>) -> Result<()> {
+    stages.into_iter().map(work).fold(Ok(()), Result::and)
+}
+
 fn absent_is_done(signalled: Result<()>) -> Result<()> {
     signalled.or_else(|error| if error.errno() == libc::ESRCH { Ok(()) } else { Err(error) })
 }

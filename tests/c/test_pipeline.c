@@ -224,6 +224,8 @@ TEST(what_a_pipeline_cannot_have_is_refused) {
     REFUSED(unipc_pipeline_spawn(stages, 3, &options), EINVAL, "joints is NULL");
     options.joints = joints;
     REFUSED(unipc_pipeline_spawn(stages, 3, &options), EINVAL, "it has no joint 2: 3 stages have 2 joints");
+    joints[1] = SIZE_MAX;
+    REFUSED(unipc_pipeline_spawn(stages, 3, &options), EINVAL, "it has no joint ");
     options = defaults;
     options.input.kind = 9;
     REFUSED(unipc_pipeline_spawn(stages, 3, &options), EINVAL, "9 is no kind of redirect");
@@ -339,6 +341,46 @@ TEST(a_signal_goes_to_every_stage) {
     CHECK(statuses[0].signal == SIGHUP && statuses[1].signal == SIGHUP);
     CHECK(unipc_pipeline_signal(pipeline, SIGHUP) == 0); /* nobody is left */
     CHECK(unipc_pipeline_close(pipeline) == 0);
+}
+
+TEST(a_signal_goes_to_every_stage_of_a_group_whose_leader_is_gone) {
+    for (int older = 0; older < 2; older++) {
+        unipc_status status;
+        unipc_command stages[] = {run(ARGV("true")), run(ARGV("sleep", "1000"))};
+        unipc_pipeline_options options = defaults;
+        options.group = UNIPC_GROUP_OWN;
+        if (older) be_on_an_older_kernel();
+        unipc_pipeline *pipeline = started(stages, 2, options);
+        CHECK(unipc_pipeline_stage_wait(pipeline, 0, &status, LONG) == 0 && status.code == 0);
+        CHECK(unipc_pipeline_signal(pipeline, SIGHUP) == 0);
+        CHECK(unipc_pipeline_stage_wait(pipeline, 1, &status, LONG) == 0 && status.signal == SIGHUP);
+        CHECK(unipc_pipeline_close(pipeline) == 0);
+    }
+}
+
+TEST(a_stage_of_another_user_shields_no_other_from_signals) {
+    enum { NOBODY = 65534 };
+    if (geteuid() != 0) SKIP("needs root, to have stages of two users");
+    for (int cancelled = 0; cancelled < 2; cancelled++) {
+        char word[8];
+        unipc_status status;
+        unipc_command stages[] = {run(ARGV("cat")), run(ARGV("setpriv", "--reuid", "65534", "sh", "-c",
+                                                             "trap '' TERM; echo ready >&2; exec sleep 1000"))};
+        unipc_pipeline_options options = defaults;
+        options.input.kind = UNIPC_REDIRECT_PIPE;
+        options.errors = UNIPC_ERRORS_APART;
+        unipc_pipeline *pipeline = unipc_pipeline_spawn(stages, 2, &options);
+        if (pipeline == NULL) SKIP("needs setpriv");
+        unipc_pipe_reader *error = unipc_pipeline_take_error(pipeline, 1);
+        CHECK(unipc_pipe_read(error, word, 6, LONG) == 6 && unipc_pipe_reader_close(error) == 0);
+        CHECK(setresuid(NOBODY, NOBODY, 0) == 0);
+        if (cancelled) FAILS(unipc_pipeline_cancel(pipeline, NULL, 0, 0), EPERM, "signal cat: not permitted");
+        else FAILS(unipc_pipeline_signal(pipeline, SIGKILL), EPERM, "signal cat: not permitted");
+        CHECK(unipc_pipeline_stage_wait(pipeline, 1, &status, LONG) == 0 && status.signal == SIGKILL);
+        CHECK(setresuid(0, 0, 0) == 0);
+        CHECK(unipc_pipe_writer_close(unipc_pipeline_take_input(pipeline)) == 0);
+        CHECK(unipc_pipeline_wait(pipeline, NULL, 0, LONG) >= 0 && unipc_pipeline_close(pipeline) == 0);
+    }
 }
 
 TEST(a_signal_handler_ends_waiting_and_communicating_which_go_on_afterwards) {
