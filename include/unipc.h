@@ -340,7 +340,8 @@ typedef struct unipc_command {
     int group;
     /**
      * The signal that the child gets when this process ends, however it does; 0: none. A thread of unipc's
-     * own then starts it, and lives as long; see PR_SET_PDEATHSIG(2const).
+     * own then starts it, and lives as long; what each thread has for itself (nice value, CPU affinity,
+     * capabilities, seccomp filters) the child has from that one. See PR_SET_PDEATHSIG(2const).
      */
     int death_signal;
 } unipc_command;
@@ -1775,7 +1776,8 @@ int unipc_pipeline_partial_output(struct unipc_pipeline *pipeline,
  *
  * - Ownership: none changes.
  * - Blocking: never.
- * - Errors: EINVAL: there is no such signal; EPERM: a stage has taken on another user's rights.
+ * - Errors: EINVAL: there is no such signal; EPERM: a stage has taken on another user's rights; the others have
+ *   the signal.
  * - Safety: threads: any, also while others wait for it; fork: yes; signals: no.
  * - See: kill(2)
  *
@@ -1791,8 +1793,8 @@ int unipc_pipeline_signal(const struct unipc_pipeline *pipeline,
  *
  * - Ownership: `statuses` stays the caller's; NULL if `count` is 0.
  * - Blocking: up to `grace`, and until killed stages have ended.
- * - Errors: EPERM: a stage has taken on another user's rights; EINTR: a signal handler ran: call again; ECHILD as
- *   unipc_pipeline_wait(); EINVAL: `count` is more than there are stages; the grace.
+ * - Errors: EPERM: a stage has taken on another user's rights; the others are killed; EINTR: a signal handler ran:
+ *   call again; ECHILD as unipc_pipeline_wait(); EINVAL: `count` is more than there are stages; the grace.
  * - Safety: threads: any, also while others communicate; fork: ECHILD; signals: no.
  * - See: pidfd_send_signal(2), waitid(2)
  *
@@ -1959,7 +1961,8 @@ int unipc_pipeline_close(struct unipc_pipeline *pipeline);
  * Starts `/bin/sh -c line` and opens a stream: of what that writes to its standard output ("r"), to what it
  * reads from its standard input ("w"), or both ("r+").
  *
- * The stream is used as any other of stdio's, but has no descriptor (fileno(3) is -1) and no position. Reading
+ * The stream is used as any other of stdio's, but has no descriptor (fileno(3) is -1) and no position, and
+ * glibc's freopen(3) crashes on such streams, whoever made them. Reading
  * is the end of file when the program, and all to whom it gave its output, have closed that; writing
  * to a program that has left is EPIPE, and no SIGPIPE where that would end this one. "r" and "w" are
  * buffered. "r+" is not, so that each call writes at once and reading and writing can alternate as they

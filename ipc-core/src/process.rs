@@ -438,8 +438,10 @@ impl Command {
     }
 
     /// Sends the child `signal` when this process ends, however it does (also by exec). A thread of unipc's own
-    /// starts it, and lives until it has ended; which thread calls does not matter. The kernel forgets the tie
-    /// when the child executes a set-user-ID program.
+    /// starts it, and lives until it has ended; which thread calls does not matter. What each thread has for
+    /// itself (nice value, CPU affinity, capabilities, seccomp filters, namespaces) the child has from that one, as
+    /// the thread had it that called first, when there was none. The kernel forgets the tie when the child
+    /// executes a set-user-ID program.
     /// [PR_SET_PDEATHSIG(2const)](https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html).
     ///
     /// ```

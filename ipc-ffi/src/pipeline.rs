@@ -302,7 +302,8 @@ unsafe fn give_all(output: *mut iovec, errors: &mut [MaybeUninit<iovec>], taken:
 ///
 /// - Ownership: none changes.
 /// - Blocking: never.
-/// - Errors: EINVAL: there is no such signal; EPERM: a stage has taken on another user's rights.
+/// - Errors: EINVAL: there is no such signal; EPERM: a stage has taken on another user's rights; the others have
+///   the signal.
 /// - Safety: threads: any, also while others wait for it; fork: yes; signals: no.
 /// - See: kill(2)
 ///
@@ -318,8 +319,8 @@ pub unsafe extern "C" fn unipc_pipeline_signal(pipeline: *const unipc_pipeline, 
 ///
 /// - Ownership: `statuses` stays the caller's; NULL if `count` is 0.
 /// - Blocking: up to `grace`, and until killed stages have ended.
-/// - Errors: EPERM: a stage has taken on another user's rights; EINTR: a signal handler ran: call again; ECHILD as
-///   unipc_pipeline_wait(); EINVAL: `count` is more than there are stages; the grace.
+/// - Errors: EPERM: a stage has taken on another user's rights; the others are killed; EINTR: a signal handler ran:
+///   call again; ECHILD as unipc_pipeline_wait(); EINVAL: `count` is more than there are stages; the grace.
 /// - Safety: threads: any, also while others communicate; fork: ECHILD; signals: no.
 /// - See: pidfd_send_signal(2), waitid(2)
 ///

@@ -35,7 +35,8 @@ fn open(mut command: Command, mode: &'static CStr) -> Result<*mut FILE, Failure>
 /// Starts `/bin/sh -c line` and opens a stream: of what that writes to its standard output ("r"), to what it
 /// reads from its standard input ("w"), or both ("r+").
 ///
-/// The stream is used as any other of stdio's, but has no descriptor (fileno(3) is -1) and no position. Reading
+/// The stream is used as any other of stdio's, but has no descriptor (fileno(3) is -1) and no position, and
+/// glibc's freopen(3) crashes on such streams, whoever made them. Reading
 /// is the end of file when the program, and all to whom it gave its output, have closed that; writing
 /// to a program that has left is EPIPE, and no SIGPIPE where that would end this one. "r" and "w" are
 /// buffered. "r+" is not, so that each call writes at once and reading and writing can alternate as they

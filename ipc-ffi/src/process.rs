@@ -138,7 +138,8 @@ pub struct unipc_command {
     /// one in this session.
     pub group: c_int,
     /// The signal that the child gets when this process ends, however it does; 0: none. A thread of unipc's
-    /// own then starts it, and lives as long; see PR_SET_PDEATHSIG(2const).
+    /// own then starts it, and lives as long; what each thread has for itself (nice value, CPU affinity,
+    /// capabilities, seccomp filters) the child has from that one. See PR_SET_PDEATHSIG(2const).
     pub death_signal: c_int,
 }
 
