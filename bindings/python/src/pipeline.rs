@@ -325,8 +325,8 @@ impl RunningPipeline {
         let (heard, statuses) =
             self.ends.communicate(py, input, time, limit, tell, |until| self.running.wait_by(until))?;
         let statuses = Bound::new(py, self.ended(statuses))?;
-        let heard: Vec<_> = heard.iter().map(Vec::as_slice).collect();
-        OUTPUT.make(py, [PyBytes::new(py, heard[0]).into_any(), errors(&heard)?.into_any(), statuses.into_any()])
+        let errors = PyTuple::new(py, &heard[1..])?.into_any();
+        OUTPUT.make(py, [heard[0].clone().into_any(), errors, statuses.into_any()])
     }
 
     /// Sends a signal to every stage that has not ended; to their group if they have one of their own.

@@ -114,7 +114,7 @@ impl Ends {
         most: Option<Whole<usize>>,
         tell: impl FnOnce(&Bound<'py, PyAny>, &[&[u8]]) -> PyResult<()>,
         mut then: impl FnMut(Deadline) -> unipc::Result<R> + Send,
-    ) -> PyResult<(Vec<Vec<u8>>, R)> {
+    ) -> PyResult<(Vec<Bound<'py, PyBytes>>, R)> {
         let mut streams = match self.talk.as_ref().map(Mutex::try_lock) {
             Some(Ok(streams)) => streams,
             Some(Err(TryLockError::Poisoned(streams))) => streams.into_inner(),
@@ -130,7 +130,18 @@ impl Ends {
         let outcome = attend(py, limit, |until| streams.communicate(input, until).and_then(|()| then(until)));
         self.give_back(py, streams);
         let error = match outcome {
-            Ok(Ok(result)) => return Ok((streams.take_outputs(), result)),
+            // A handler whose signal came while bytes flowed runs here, and not behind this call, where what it
+            // raises would take the outputs with it.
+            Ok(Ok(result)) => {
+                let outputs = streams.heard().map(|bytes| PyBytes::new(py, bytes)).collect();
+                match py.check_signals() {
+                    Ok(()) => {
+                        streams.take_outputs();
+                        return Ok((outputs, result));
+                    }
+                    Err(error) => error,
+                }
+            }
             Ok(Err(error)) if error.errno() == EINVAL => PyValueError::new_err(error.to_string()),
             Ok(Err(error)) => raise(*error),
             Err(error) => error,
@@ -415,7 +426,7 @@ impl Child {
         let (input, time) = (input.as_ref().map_or(&[][..], Input::as_slice), Limit::timeout(timeout)?);
         let (heard, status) =
             self.ends.communicate(py, input, time, limit, tell, |until| self.process.wait_by(until))?;
-        let [stdout, stderr] = [0, 1].map(|place| PyBytes::new(py, &heard[place]).into_any());
+        let [stdout, stderr] = [0, 1].map(|place| heard[place].clone().into_any());
         OUTPUT.make(py, [stdout, stderr, Bound::new(py, self.ended(status))?.into_any()])
     }
 

@@ -307,6 +307,27 @@ def test_a_handler_that_raises_ends_it_and_nothing_is_lost(gate: Gate, alarm: li
     assert len(alarm) >= 3
 
 
+def test_a_handler_that_raises_while_bytes_flow_loses_none_of_them() -> None:
+    def handler(number: int, frame: object) -> None:
+        raise KeyError("the handler's own")
+
+    size = 64 << 20
+    child = spawn(["head", "-c", str(size), "/dev/zero"], stdout=PIPE)
+    before = signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.005)
+    try:
+        with pytest.raises(KeyError, match="the handler's own") as caught:
+            child.communicate()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    told: Any = caught.value
+    output = child.communicate()
+    assert output.stdout.startswith(told.stdout)
+    assert len(output.stdout) == size
+    assert output.status.success
+
+
 def test_a_handler_may_not_communicate_itself_but_kill(gate: Gate) -> None:
     child = talker("exec sleep 1000")
     refused: list[str] = []
