@@ -356,6 +356,9 @@ pub struct Object {
     pub maker: Option<u32>,
     /// Messages in a queue.
     pub messages: Option<u64>,
+    /// Messages that were sent so far to a queue of engine shm, reservations that were given back among them: what
+    /// this grows by and `messages` does not was received.
+    pub sent: Option<u64>,
     /// Bytes in a queue or a pipe. Of a queue of the system's that this very process has open they are not told, nor
     /// who is to be notified: to ask the kernel would take this process's own registration away.
     pub bytes: Option<u64>,
@@ -519,6 +522,7 @@ impl Object {
             changed: None,
             maker: None,
             messages: None,
+            sent: None,
             bytes: None,
             max_messages: None,
             message_size: None,

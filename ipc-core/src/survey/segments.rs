@@ -39,7 +39,7 @@ pub(super) fn fill(object: &mut Object, path: &CStr) {
 fn forget(object: &mut Object) {
     object.layout = None;
     (object.maker, object.messages, object.bytes, object.order) = (None, None, None, None);
-    (object.max_messages, object.message_size, object.orphaned) = (None, None, 0);
+    (object.max_messages, object.message_size, object.sent, object.orphaned) = (None, None, None, 0);
     object.participants.clear();
 }
 
@@ -59,6 +59,7 @@ fn describe(object: &mut Object, view: View) {
     object.max_messages = Some(view.max_messages as u64);
     object.message_size = Some(view.message_size as u64);
     object.messages = Some(view.messages as u64);
+    object.sent = Some(view.sent);
     object.bytes = view.bytes;
     object.orphaned = view.orphaned;
     object.order = Some(match view.mode {

@@ -464,6 +464,25 @@ crate::promises! {
         assert!(used() >= 4 * 64);
     }
 
+    fn a_queue_tells_how_many_messages_were_ever_sent() {
+        let scratch = Scratch::new();
+        let queue = shm_queue(&scratch);
+        let sent = || only(scratch.name()).sent;
+        assert_eq!(sent(), Some(0));
+        for number in 1..=11 {
+            queue.send(b"an order", 1).unwrap();
+            assert_eq!(sent(), Some(number));
+            queue.receive().unwrap();
+            assert_eq!(sent(), Some(number));
+        }
+        for (number, priority) in [(12, 1), (13, 2), (14, 3)] {
+            queue.send(b"an order", priority).unwrap();
+            assert_eq!(sent(), Some(number));
+        }
+        queue.receive().unwrap();
+        assert_eq!(sent(), Some(14));
+    }
+
     fn a_queue_whose_name_is_a_digest_is_found_by_its_name() {
         let name = format!("/unipc-test-{}-{}", own(), "x".repeat(230));
         let queue = Queue::options().engine(Engine::Shm).max_messages(2).message_size(8).create(&name).unwrap();

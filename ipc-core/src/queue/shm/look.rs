@@ -7,7 +7,7 @@
 
 use super::word::{State, TURN, Word};
 use super::{
-    DATA_AT, FULL_AT, HEAD_AT, KIND, LEN_AT, LOCK_AT, MODE_AT, NOTIFY_AT, PREFIX, SORTED_MODE, Shape, TAIL_AT,
+    DATA_AT, FULL_AT, HEAD_AT, KIND, LEN_AT, LOCK_AT, MODE_AT, NEXT_AT, NOTIFY_AT, PREFIX, SORTED_MODE, Shape, TAIL_AT,
 };
 use crate::error::Errno;
 use crate::name::{NAME_MAX, Name};
@@ -52,6 +52,8 @@ pub(crate) struct View {
     /// The header's: 0, 1 + priority, or `SORTED`.
     pub mode: u32,
     pub messages: usize,
+    /// Tickets that were given out.
+    pub sent: u64,
     /// `None`: there are too many cells to look at each.
     pub bytes: Option<u64>,
     pub seats: Vec<Seat>,
@@ -154,6 +156,7 @@ impl Look {
             message_size: self.shape.message_size,
             mode: u32_in(header, MODE_AT),
             messages: 0,
+            sent: u64_in(header, if u32_in(header, MODE_AT) == SORTED_MODE { NEXT_AT } else { TAIL_AT }),
             bytes: None,
             seats: self.seats()?,
             orphaned: 0,
@@ -177,17 +180,27 @@ impl Look {
         }
         let (mut bytes, mut too_long) = (0, 0);
         let mut held: HashMap<(u32, bool), usize> = HashMap::new();
-        self.walk(|_, word, face| match word.state() {
-            State::Full => {
-                let len = u32_in(face, LEN_AT) as usize;
-                too_long += usize::from(len > self.shape.message_size);
-                view.messages += 1;
-                bytes += len.min(self.shape.message_size) as u64;
+        let mut tickets = 0;
+        self.walk(|index, word, face| {
+            // The header's tail is late. A cell that is free on a lap had its ticket of the one before.
+            if !word.is_sorted() {
+                let laps = word.turn() + u64::from(word.state() != State::Free);
+                let last = laps.checked_sub(1).map(|lap| lap.saturating_mul(self.shape.slots as u64));
+                tickets = last.map_or(tickets, |first| tickets.max(first.saturating_add(index as u64 + 1)));
             }
-            State::Writing => *held.entry((word.owner(), true)).or_default() += 1,
-            State::Reading => *held.entry((word.owner(), false)).or_default() += 1,
-            State::Free => {}
+            match word.state() {
+                State::Full => {
+                    let len = u32_in(face, LEN_AT) as usize;
+                    too_long += usize::from(len > self.shape.message_size);
+                    view.messages += 1;
+                    bytes += len.min(self.shape.message_size) as u64;
+                }
+                State::Writing => *held.entry((word.owner(), true)).or_default() += 1,
+                State::Reading => *held.entry((word.owner(), false)).or_default() += 1,
+                State::Free => {}
+            }
         })?;
+        view.sent = view.sent.max(tickets);
         view.bytes = Some(bytes);
         if too_long > 0 {
             view.wrong.push(format!("{too_long} of its messages are longer than a message can be"));
