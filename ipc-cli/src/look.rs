@@ -134,6 +134,7 @@ impl Judged {
             "changed": object.changed.map(text::unix),
             "maker": object.maker,
             "messages": object.messages,
+            "sent": object.sent,
             "max_messages": object.max_messages,
             "message_size": object.message_size,
             "bytes": object.bytes,

@@ -508,9 +508,19 @@ fn top_shows_what_grows_and_leaves_the_terminal_as_it_was() {
     let mut peer = ready("receive", &name);
     terminal.expect_screen("it waits", |screen| line(screen).contains(&format!("{} ", peer.id())));
     peer.signal(19).unwrap(); // it is not to take what it waits for
+    let us = std::process::id() as i32;
+    until("it has stopped", || common::children(us).contains(&(peer.id(), 'T')));
     queue.send(b"one", 0).unwrap();
     queue.send(b"two", 0).unwrap();
-    terminal.expect_screen("it grows", |screen| line(screen).contains("2/4 ") && line(screen).contains(" +"));
+    terminal.expect_screen("it grows", |screen| line(screen).contains("2/4 "));
+    terminal.expect_screen("it is in motion", |screen| {
+        queue.try_send(b"one more", 0).unwrap();
+        queue.try_receive().unwrap();
+        let line = line(screen);
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let rate = |at: usize| fields[at].parse::<f64>().is_ok_and(|rate| rate > 0.0);
+        fields.len() > 6 && rate(3) && rate(4) && fields[5] == "2"
+    });
     kill(&mut peer);
     terminal.write("q");
     terminal.expect(LEAVES);

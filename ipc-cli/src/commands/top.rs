@@ -19,10 +19,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use unipc::survey::{self, Kind, Object, Survey};
 
-/// Watch how much is in objects, how that changes, and who waits.
+/// Watch how much is in objects, what comes and goes, and who waits.
 ///
-/// Full-screen, on a terminal. What is counted as DEPTH: messages of a queue, bytes of a pipe or FIFO, permits of a
-/// semaphore. CHANGE is by how much that grew or shrank, a second: what came less what went.
+/// Full-screen, on a terminal. DEPTH counts the messages of a queue, the bytes of a pipe or FIFO, the permits of a
+/// semaphore; IN and OUT what came and went, a second. Queues of engine shm alone tell that: of all else it is
+/// known by how much it grew or shrank, and so "≥5" that at least so many came.
 #[derive(clap::Args)]
 #[command(after_help = AFTER)]
 pub struct Arguments {
@@ -36,7 +37,7 @@ pub struct Arguments {
 }
 
 const AFTER: &str = "\
-Keys: q leaves; s sorts by the next of name, depth, change, waiters; up, down, page up,
+Keys: q leaves; s sorts by the next of name, depth, rate, waiters; up, down, page up,
 page down, home and end move. Looking costs some 0.1 ms for each process of the machine.
 
 Exit status: 0 after q; 2 if the arguments make no sense or there is no terminal; 125 if
@@ -51,13 +52,13 @@ fn interval(text: &str) -> Result<Duration, String> {
 const SIGNAL: Duration = Duration::from_millis(100);
 
 /// What all columns but the names and who waits take, with the blanks between all.
-const OTHERS: usize = 9 + 9 + 9 + 4 + 4 + 6;
+const OTHERS: usize = 9 + 9 + 7 + 7 + 4 + 4 + 7;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sort {
     Name,
     Depth,
-    Change,
+    Rate,
     Waiters,
 }
 
@@ -65,8 +66,8 @@ impl Sort {
     fn next(self) -> Sort {
         match self {
             Sort::Name => Sort::Depth,
-            Sort::Depth => Sort::Change,
-            Sort::Change => Sort::Waiters,
+            Sort::Depth => Sort::Rate,
+            Sort::Rate => Sort::Waiters,
             Sort::Waiters => Sort::Name,
         }
     }
@@ -75,7 +76,7 @@ impl Sort {
         match self {
             Sort::Name => "name",
             Sort::Depth => "depth",
-            Sort::Change => "change",
+            Sort::Rate => "rate",
             Sort::Waiters => "waiters",
         }
     }
@@ -85,9 +86,52 @@ impl Sort {
 struct Watched {
     object: Object,
     depth: Option<u64>,
-    /// A second; `None` at the first look.
-    change: Option<f64>,
+    rate: Rate,
     waiters: Vec<String>,
+}
+
+/// What came and went, a second; nothing at the first look.
+#[derive(Clone, Copy, Default)]
+struct Rate {
+    came: f64,
+    went: f64,
+    /// At least so much: what came and went again in between was not seen.
+    at_least: bool,
+}
+
+/// What is compared with the next look.
+#[derive(Clone, Copy)]
+struct Before {
+    at: Instant,
+    depth: u64,
+    sent: Option<u64>,
+}
+
+impl Rate {
+    fn between(before: Before, now: Before) -> Rate {
+        let seconds = now.at.duration_since(before.at).as_secs_f64();
+        #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+        let a_second = |count: u64| count as f64 / seconds;
+        let (grown, shrunk) = (now.depth.saturating_sub(before.depth), before.depth.saturating_sub(now.depth));
+        match before.sent.zip(now.sent) {
+            Some((then, now)) => {
+                let came = now.saturating_sub(then);
+                let went = (came + shrunk).saturating_sub(grown);
+                Rate { came: a_second(came), went: a_second(went), at_least: false }
+            }
+            None => Rate { came: a_second(grown), went: a_second(shrunk), at_least: true },
+        }
+    }
+
+    fn shown(self, rate: f64) -> String {
+        let sign = if self.at_least { "≥" } else { "" };
+        match rate {
+            0.05.. if rate < 99.95 => format!("{sign}{rate:.1}"),
+            0.05.. if rate < 999_999.5 => format!("{sign}{rate:.0}"),
+            0.05.. => format!("{sign}{:.0}M", rate / 1e6),
+            _ => String::new(),
+        }
+    }
 }
 
 fn depth(object: &Object) -> Option<u64> {
@@ -105,7 +149,7 @@ struct Screen {
     interval: Duration,
     watched: Vec<Watched>,
     unseen: usize,
-    before: HashMap<Key, (Instant, u64)>,
+    before: HashMap<Key, Before>,
     sort: Sort,
     first: usize,
     /// How many lines of objects there is room for.
@@ -191,33 +235,31 @@ impl Screen {
         let now = Instant::now();
         let watched = objects.into_iter().map(|object| {
             let depth = depth(&object);
-            let change = self.before.get(&key(&object)).zip(depth).map(|(&(then, before), depth)| {
-                #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
-                let grown = depth as f64 - before as f64;
-                grown / now.duration_since(then).as_secs_f64()
-            });
+            let current = depth.map(|depth| Before { at: now, depth, sent: object.sent });
+            let before = self.before.get(&key(&object)).copied();
+            let rate = before.zip(current).map_or_else(Rate::default, |(before, now)| Rate::between(before, now));
             let waiter = |waiter: &survey::Waiter| {
                 let what = look::waits(object.kind, waiter.waits).join(", ");
                 format!("{} ({what})", look::program(&waiter.process))
             };
             let waiters: Vec<String> = object.waiters().iter().map(waiter).collect();
-            Watched { object, depth, change, waiters }
+            Watched { object, depth, rate, waiters }
         });
         self.watched = watched.collect();
-        let depths = self.watched.iter().filter_map(|one| Some((key(&one.object), (now, one.depth?))));
-        self.before = depths.collect();
+        let before = |one: &Watched| Some(Before { at: now, depth: one.depth?, sent: one.object.sent });
+        self.before = self.watched.iter().filter_map(|one| Some((key(&one.object), before(one)?))).collect();
         self.unseen = unseen.len();
         self.order();
     }
 
     fn order(&mut self) {
         let place = |kind: Kind| self.kinds.iter().position(|&one| one == kind);
-        let change = |one: &Watched| one.change.unwrap_or(0.0).abs();
+        let rate = |one: &Watched| one.rate.came + one.rate.went;
         self.watched.sort_by(|a, b| {
             let first = match self.sort {
                 Sort::Name => std::cmp::Ordering::Equal,
                 Sort::Depth => b.depth.cmp(&a.depth),
-                Sort::Change => change(b).total_cmp(&change(a)),
+                Sort::Rate => rate(b).total_cmp(&rate(a)),
                 Sort::Waiters => b.waiters.len().cmp(&a.waiters.len()),
             };
             let names = (place(a.object.kind), &a.object.name).cmp(&(place(b.object.kind), &b.object.name));
@@ -254,17 +296,13 @@ impl Screen {
         frame.render_widget(Line::styled(keys, Style::new().add_modifier(Modifier::DIM)), foot);
         let (name, waiting) = self.share(usize::from(body.width));
         let right = |text: String| Cell::from(Text::from(text).alignment(Alignment::Right));
-        let titles = ["KIND", "NAME", "DEPTH", "CHANGE/s", "OPEN", "HELD", "WAITING"];
+        let titles = ["KIND", "NAME", "DEPTH", "IN/s", "OUT/s", "OPEN", "HELD", "WAITING"];
         let titles = titles.map(|title| match title {
-            "DEPTH" | "CHANGE/s" | "OPEN" | "HELD" => right(title.into()),
+            "DEPTH" | "IN/s" | "OUT/s" | "OPEN" | "HELD" => right(title.into()),
             _ => Cell::from(title),
         });
         let rows = self.watched.iter().skip(self.first).take(self.page).map(|one| {
             let object = &one.object;
-            let change = match one.change {
-                Some(change) if change.abs() >= 0.05 => right(format!("{change:+.1}")).style(Color::Yellow),
-                _ => Cell::default(),
-            };
             let (holders, more) = (object.holders().count(), one.waiters.len().saturating_sub(1));
             let waiters = one.waiters.first().cloned().unwrap_or_default();
             let waiters = if more > 0 { format!("{waiters} and {more} more") } else { waiters };
@@ -272,13 +310,14 @@ impl Screen {
                 Cell::from(object.kind.to_string()),
                 Cell::from(text::clipped(&text::shown(&object.name), name)),
                 right(shown_depth(one)),
-                change,
+                right(one.rate.shown(one.rate.came)).style(Color::Yellow),
+                right(one.rate.shown(one.rate.went)).style(Color::Yellow),
                 right(object.processes().len().to_string()),
                 right(if holders > 0 { holders.to_string() } else { String::new() }),
                 Cell::from(text::clipped(&waiters, waiting)).style(Color::Cyan),
             ])
         });
-        let widths = [9, name, 9, 9, 4, 4, waiting].map(|width| Constraint::Length(width as u16));
+        let widths = [9, name, 9, 7, 7, 4, 4, waiting].map(|width| Constraint::Length(width as u16));
         let header = Row::new(titles).style(Style::new().add_modifier(Modifier::REVERSED));
         frame.render_widget(Table::new(rows, widths).header(header), body);
     }
