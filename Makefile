@@ -5,6 +5,7 @@ PREFIX     ?= /usr/local
 LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 BINDIR     ?= $(PREFIX)/bin
+DATADIR    ?= $(PREFIX)/share
 CARGO      ?= cargo
 BUILD      ?= build
 TARGET     := $(or $(CARGO_TARGET_DIR),target)
@@ -52,10 +53,16 @@ sed -e 's|@version@|$(VERSION)|g' -e 's|@major@|$(MAJOR)|g' -e 's|@native@|$(2)|
 endef
 SEMICOLONS := $(subst $() ,;,$(NATIVE:-l%=%))
 
-install: lib cli ## install under DESTDIR and PREFIX (also BINDIR, LIBDIR, INCLUDEDIR)
+install: lib cli ## install under DESTDIR and PREFIX (also BINDIR, LIBDIR, INCLUDEDIR, DATADIR)
 	install -d '$(DESTDIR)$(INCLUDEDIR)' '$(DESTDIR)$(LIBDIR)/pkgconfig' '$(DESTDIR)$(LIBDIR)/cmake/unipc'
 	install -d '$(DESTDIR)$(BINDIR)'
 	install -m 755 $(TARGET)/release/unipc '$(DESTDIR)$(BINDIR)'
+	install -d '$(DESTDIR)$(DATADIR)/man/man1' '$(DESTDIR)$(DATADIR)/bash-completion/completions' \
+	    '$(DESTDIR)$(DATADIR)/zsh/site-functions' '$(DESTDIR)$(DATADIR)/fish/vendor_completions.d'
+	$(TARGET)/release/unipc manual '$(DESTDIR)$(DATADIR)/man/man1'
+	$(TARGET)/release/unipc completions bash > '$(DESTDIR)$(DATADIR)/bash-completion/completions/unipc'
+	$(TARGET)/release/unipc completions zsh > '$(DESTDIR)$(DATADIR)/zsh/site-functions/_unipc'
+	$(TARGET)/release/unipc completions fish > '$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/unipc.fish'
 	install -m 644 include/unipc.h '$(DESTDIR)$(INCLUDEDIR)'
 	install -m 755 $(BUILD)/libunipc.so.$(VERSION) '$(DESTDIR)$(LIBDIR)'
 	cp -P $(BUILD)/libunipc.so.$(MAJOR) $(BUILD)/libunipc.so '$(DESTDIR)$(LIBDIR)'
