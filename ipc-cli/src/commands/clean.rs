@@ -42,7 +42,9 @@ pub struct Arguments {
 const AFTER: &str = "\
 A line for each object that nobody is seen to have, and for each that was named:
 'removed', 'would remove' or 'kept', the object, a colon, and why. What is in use and was
-not named is not spoken of. FIFOs and pipes are never removed here: nothing tells
+not named is not spoken of. A queue of engine shm that a script made with
+'unipc queue create', and nobody has opened yet, is as dead as one whose maker
+was killed: nothing tells them apart. FIFOs and pipes are never removed here: nothing tells
 whether somebody has a FIFO, and a pipe goes by itself.
 
 Examples:

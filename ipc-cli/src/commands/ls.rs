@@ -41,16 +41,19 @@ pub struct Arguments {
 
 const AFTER: &str = "\
 Columns:
-  messages, bytes  what is queued; of what it can hold at most
-  value            permits of a semaphore
-  openers          the processes that have it open or mapped, for (r)eading, (w)riting
-  holder           who has the lock of a queue of engine shm, or messages that it
-                   writes (reserved) or reads (borrowed) in place; a dead one, too
-  waiters          who sleeps to receive, to send, to read, to write, or for a permit (wait)
-  state            alive    somebody has it
-                   dead     nobody has it, and the process that made it is gone
-                   unused   nobody has it, but who may come back cannot be known
-                   unknown  it cannot be told; the column why says what stands against it
+  messages  in a queue, of how many at most
+  bytes     in a queue or pipe, of how many at most
+  value     permits of a semaphore
+  openers   who has it open or mapped, for (r)eading, (w)riting
+  holder    who has the lock of a queue of engine shm, or writes
+            (reserved) or reads (borrowed) messages in place; the
+            dead, too
+  waiters   who sleeps to receive, send, read, write, or wait for
+            a permit
+  state     alive    somebody has it
+            dead     nobody has it, and its maker is gone
+            unused   nobody has it; who may come back is unknown
+            unknown  it cannot be told; the column why says why
 
 On a terminal that is too narrow for all, columns that matter less are left out, and
 that is said; the output elsewhere has all of them. Queues of engine posix that no
