@@ -203,6 +203,33 @@ fn a_semaphore_memory_and_a_fifo_are_listed_with_what_is_theirs() {
     assert_eq!(fields("kind,size,openers,state", "memory", &name), ["memory", "5000", &*us, "alive"]);
     drop((semaphore, memory));
     assert_eq!(fields("value,openers,state", "semaphores", &name), ["7", "-", "unused"]);
+    let scratch = common::Scratch::new();
+    assert_eq!(scratch.shell("mkfifo fifo").code, 0);
+    let path = scratch.path("fifo");
+    let mut fifo = fs::File::options().read(true).write(true).open(&path).unwrap();
+    fifo.write_all(b"bytes").unwrap();
+    assert_eq!(fields("kind,bytes,openers,state", "fifos", &path), ["fifo", "5", &*us, "alive"]);
+}
+
+#[test]
+fn a_queue_of_the_systems_is_listed_with_who_has_it_and_inspected_without_a_message_taken() {
+    let name = Prefix::new().name("system");
+    let queue = Queue::options().max_messages(2).message_size(16).create(&name).unwrap();
+    queue.send(b"coffee", 3).unwrap();
+    let columns = "engine,messages,bytes,openers,state";
+    let listed = std::panic::catch_unwind(|| fields(columns, "queues", &name));
+    let inspected = run(&["inspect", &name]);
+    let removed = run(&["rm", &name]);
+    let us = std::process::id().to_string();
+    assert_eq!(listed.unwrap(), ["posix", "1", "6", &*us, "alive"]);
+    assert!(
+        inspected.out().contains("1 of 2 at most, of 16 bytes each at most, together 6 bytes"),
+        "{}",
+        inspected.out()
+    );
+    assert_eq!((removed.code, removed.err()), (0, ""));
+    assert_eq!(queue.len().unwrap(), 1);
+    assert_eq!(Queue::open(&name).unwrap_err().errno(), 2);
 }
 
 #[test]
