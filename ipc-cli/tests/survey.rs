@@ -483,8 +483,13 @@ fn after_200_kills_at_random_the_dead_are_gone_and_the_living_untouched() {
                 removed += clean(&prefix.0);
             }
         }
-        removed += clean(&prefix.0);
-        assert_eq!(prefix.files(), living, "after {number} kills");
+        let all = std::cell::Cell::new(0);
+        // What somebody looks at just now, as other tests do, is kept for the next time.
+        until("the dead are gone, and they alone", || {
+            all.set(all.get() + clean(&prefix.0));
+            prefix.files() == living
+        });
+        removed += all.get();
     }
     assert!((100..=200).contains(&removed), "{removed} were removed");
     assert_eq!(inodes(), before);

@@ -41,10 +41,11 @@ pub struct Arguments {
 
 const AFTER: &str = "\
 A line for each object that nobody is seen to have, and for each that was named:
-'removed', 'would remove' or 'kept', the object, a colon, and why. What is in use and was
-not named is not spoken of. A queue of engine shm that a script made with
-'unipc queue create', and nobody has opened yet, is as dead as one whose maker
-was killed: nothing tells them apart. FIFOs and pipes are never removed here: nothing tells
+'removed', 'would remove' or 'kept', the object, a colon, and why. What is in use and
+was not named is not spoken of. What another survey looks at in this very moment is
+kept, too: the next clean removes it. A queue of engine shm that a script made with
+'unipc queue create', and nobody has opened yet, is as dead as one whose maker was
+killed: nothing tells them apart. FIFOs and pipes are never removed here: nothing tells
 whether somebody has a FIFO, and a pipe goes by itself.
 
 Examples:
@@ -109,8 +110,8 @@ enum Outcome {
 
 fn clean(arguments: &Arguments, one: &Judged) -> Outcome {
     match &one.verdict {
-        Verdict::Alive(_) => return Outcome::Busy,
-        Verdict::Unknown(why) => return Outcome::Kept(why.clone()),
+        Verdict::Alive(_) if !one.object.openers.is_empty() => return Outcome::Busy,
+        Verdict::Alive(why) | Verdict::Unknown(why) => return Outcome::Kept(why.clone()),
         Verdict::Unused(why) if !arguments.unused => return Outcome::Kept(why.clone()),
         Verdict::Unused(_) | Verdict::Dead(_) => {}
     }
