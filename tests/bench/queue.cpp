@@ -423,7 +423,7 @@ static double idle(const Row &row, const Contender &who, long)
             start_line();
             who.unlink(here.c_str());
             who.unlink(there.c_str());
-            nap(100); /* until they sleep */
+            nap(1500); /* until they sleep for good: unipc looks once more after a second */
             double before = spent(0) + spent(1);
             nap(1000);
             control->side[0].end = spent(0) + spent(1) - before;

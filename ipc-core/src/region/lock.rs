@@ -14,10 +14,10 @@ use std::hint::spin_loop;
 use std::time::Duration;
 
 pub(crate) const CONTENDED: u32 = 1 << 31;
-/// How often who finds it taken looks again, and for how many pauses it looks away, as a power of two: to
-/// look takes the line from the holder, who had better do several messages in a row.
-const ROUNDS: u32 = 24;
-const LONGEST: u32 = 6;
+/// How often who finds it taken looks again, and for how many pauses it looks away before each time: to look
+/// takes the line from the holder, who had better do several messages in a row.
+const ROUNDS: u32 = 40;
+const PAUSES: u32 = 32;
 /// A holder works for a microsecond, and on a machine full of work it has to wait for its turn; only one
 /// that was stopped takes longer. Who waits longer than this, or than it may, is told so, and decides
 /// whether to go on.
@@ -49,8 +49,8 @@ impl Region {
 
     #[cold]
     fn lock_contended(&self, word: &AtomicU32, me: &Participant) -> sys::Result<Found> {
-        for round in 0..ROUNDS {
-            for _ in 0..1 << round.min(LONGEST) {
+        for _ in 0..ROUNDS {
+            for _ in 0..PAUSES {
                 spin_loop();
             }
             if word.load(Relaxed) == 0 && word.compare_exchange(0, me.tag + 1, SeqCst, Relaxed).is_ok() {

@@ -124,6 +124,7 @@ pub fn is_asleep(pid: i32, for_good: bool) -> bool {
 }
 
 /// Whether no clock ends its sleep.
+#[cfg(feature = "fail-points")]
 pub fn sleeps_without_end(pid: i32) -> bool {
     end_of_sleep(pid) == Some(0)
 }

@@ -1,6 +1,8 @@
 //! What storms found once in a hundred thousand deaths, made certain.
 
-use crate::peers::{Peer, is_root, shared, sleeps_without_end};
+#[cfg(feature = "fail-points")]
+use crate::peers::sleeps_without_end;
+use crate::peers::{Peer, is_root, shared};
 use crate::trace::{Step, Victim, be_traced};
 use libtest_mimic::Trial;
 use std::sync::atomic::AtomicU32;
@@ -16,6 +18,7 @@ const RARE: &[(&str, Play)] = &[
     ("namesakes in two pid namespaces are told apart", namesakes),
     ("thousands die at one queue and there is room for the next", thousands),
     ("a newcomer finds the room that is there behind a cell that was held for long", newcomer),
+    #[cfg(feature = "fail-points")]
     ("who has slept for long is woken by no clock, and by a death", long_sleeper),
 ];
 
@@ -162,6 +165,7 @@ fn newcomer(name: &str) {
 }
 
 /// After a second it sleeps at everybody's life words, so it need not look again.
+#[cfg(feature = "fail-points")]
 fn long_sleeper(name: &str) {
     let queue = create(name, 2);
     for point in ["message: published", "wake: taken the bit"] {
@@ -184,6 +188,7 @@ fn long_sleeper(name: &str) {
 }
 
 /// How often the first thread of a process has gone to sleep.
+#[cfg(feature = "fail-points")]
 fn sleeps(pid: i32) -> String {
     let text = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = text.lines().find(|line| line.starts_with("voluntary_ctxt_switches"));
