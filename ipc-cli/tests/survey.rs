@@ -579,6 +579,18 @@ fn a_signal_ends_top_and_the_terminal_is_put_back() {
 }
 
 #[test]
+fn top_ends_when_its_terminal_has_gone() {
+    // In a session of its own it gets no SIGHUP.
+    let script = r#"exec 3<&0; setsid "$0" top <&3 & echo "pid $!."; wait $!"#;
+    let mut terminal = Terminal::start_command(&["sh", "-c", script, UNIPC]);
+    terminal.expect("pid ");
+    let number: i32 = terminal.expect(".").parse().unwrap();
+    terminal.expect("KIND");
+    drop(terminal);
+    until("it has ended", || !std::fs::exists(format!("/proc/{number}")).unwrap());
+}
+
+#[test]
 fn top_needs_a_terminal() {
     assert!(refused(2, &["top"]).contains("no terminal"));
 }

@@ -11,8 +11,13 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Text};
 use ratatui::widgets::{Cell, Row, Table};
 use ratatui::{DefaultTerminal, Frame};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::IsTerminal;
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -193,9 +198,31 @@ fn failed(error: std::io::Error) -> Failure {
     Failure::new(exit::OWN, format_args!("use the terminal: {}", crate::failure::plain(&error)))
 }
 
+/// Where keys come from: as ratatui has it.
+fn keys() -> std::io::Result<File> {
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() { Ok(stdin.as_fd().try_clone_to_owned()?.into()) } else { File::open("/dev/tty") }
+}
+
+/// Waits for a key, less than a second. That it has gone is an error: who reads events then is never told, and never ends.
+fn wait_for(keys: &File, time: Duration) -> std::io::Result<()> {
+    let mut watched = [PollFd::new(keys, PollFlags::IN)];
+    let time = Timespec { tv_sec: 0, tv_nsec: time.subsec_nanos().into() };
+    match poll(&mut watched, Some(&time)) {
+        Err(Errno::INTR) => return Ok(()),
+        outcome => outcome?,
+    };
+    let shown = watched[0].revents();
+    if shown.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(())
+}
+
 impl Screen {
     fn serve(&mut self, mut terminal: DefaultTerminal, caught: &AtomicUsize) -> std::io::Result<()> {
         let mut next = Instant::now();
+        let keys = keys()?;
         loop {
             if caught.load(Ordering::Relaxed) != 0 {
                 return Ok(());
@@ -205,7 +232,8 @@ impl Screen {
                 next = Instant::now() + self.interval;
                 terminal.draw(|frame| self.draw(frame))?;
             }
-            if !event::poll(next.saturating_duration_since(Instant::now()).min(SIGNAL))? {
+            wait_for(&keys, next.saturating_duration_since(Instant::now()).min(SIGNAL))?;
+            if !event::poll(Duration::ZERO)? {
                 continue;
             }
             if let Event::Key(key) = event::read()? {
