@@ -74,6 +74,11 @@ impl Inner {
             fail_point!("index: made anew");
             self.region.u32(MODE_AT).store(SORTED_MODE, SeqCst);
             fail_point!("mode: sorted");
+            // Who looked meanwhile, for itself or for another to whom it owed a wake, saw neither the ring nor
+            // the index: all look again.
+            self.region.u32(FULL_AT).store(index.full as u32, SeqCst);
+            self.region.u32(FREE_AT).store(index.free as u32, SeqCst);
+            self.region.wake_all();
         }
         Ok(index)
     }
