@@ -40,12 +40,7 @@ pub(super) struct Index<'a> {
 
 impl Drop for Index<'_> {
     fn drop(&mut self) {
-        let full = if self.spoiled.get() { u32::MAX } else { self.full as u32 };
-        fail_point!("index: its counts not written");
-        self.queue.region.u32(FULL_AT).store(full, Relaxed);
-        fail_point!("index: half its counts written");
-        self.queue.region.u32(FREE_AT).store(self.free as u32, Relaxed);
-        fail_point!("index: its counts written");
+        self.write_counts();
         self.queue.region.unlock(LOCK_AT);
     }
 }
@@ -76,8 +71,7 @@ impl Inner {
             fail_point!("mode: sorted");
             // Who looked meanwhile, for itself or for another to whom it owed a wake, saw neither the ring nor
             // the index: all look again.
-            self.region.u32(FULL_AT).store(index.full as u32, SeqCst);
-            self.region.u32(FREE_AT).store(index.free as u32, SeqCst);
+            index.write_counts();
             self.region.wake_all();
         }
         Ok(index)
@@ -246,6 +240,15 @@ impl Inner {
 }
 
 impl Index<'_> {
+    fn write_counts(&self) {
+        let full = if self.spoiled.get() { u32::MAX } else { self.full as u32 };
+        fail_point!("index: its counts not written");
+        self.queue.region.u32(FULL_AT).store(full, Relaxed);
+        fail_point!("index: half its counts written");
+        self.queue.region.u32(FREE_AT).store(self.free as u32, Relaxed);
+        fail_point!("index: its counts written");
+    }
+
     fn order_at(&self, position: usize) -> usize {
         self.queue.shape.order_at + position * 4
     }
