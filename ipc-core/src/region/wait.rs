@@ -78,10 +78,10 @@ impl Region {
     }
 
     /// The words by which [`sleep`](Self::sleep) learns of every death since now, also of one that comes
-    /// before it: for who has slept long already, because that many words are dearer than one. `None`: the
-    /// kernel has no such sleep, or there are more than it takes.
-    pub fn everybody(&self) -> Option<Vec<(&AtomicU32, u32)>> {
-        let able = kernel::wakes_for_the_dead() && kernel::waits_for_any();
+    /// before it: for whose `last` sleep was long, because that many words are dearer than one. `None` also
+    /// where the kernel has no such sleep, or there are more than it takes.
+    pub fn everybody(&self, last: Slept) -> Option<Vec<(&AtomicU32, u32)>> {
+        let able = last == Slept::Long && kernel::wakes_for_the_dead() && kernel::waits_for_any();
         able.then(|| self.lives(futex::WORDS_MAX - 2)).flatten()
     }
 

@@ -127,10 +127,8 @@ impl Attempt for Reserve {
             Ring::Blocked => return Ok(None),
             Ring::Sorted => {
                 me.until.set(*deadline);
-                match queue.claim_sorted(me)? {
-                    Some(claim) => claim,
-                    None => return Ok(None),
-                }
+                let Some(claim) = queue.claim_sorted(me)? else { return Ok(None) };
+                claim
             }
         };
         queue.hint_tail(me);
@@ -138,6 +136,9 @@ impl Attempt for Reserve {
         Ok(Some(Claim::new(claim.index(), claim.word, self.0)))
     }
 }
+
+/// Takes a message to be read in place.
+pub(super) struct Borrow;
 
 impl Take for Borrow {
     type Taken = Claim;
@@ -147,9 +148,6 @@ impl Take for Borrow {
         first.claim(me)
     }
 }
-
-/// Takes a message to be read in place.
-pub(super) struct Borrow;
 
 impl Attempt for Borrow {
     const CLASS: Class = Class::Receivers;
@@ -162,10 +160,8 @@ impl Attempt for Borrow {
             Ring::Blocked => return Ok(None),
             Ring::Sorted => {
                 me.until.set(*deadline);
-                match queue.take_sorted(me)? {
-                    Some(claim) => claim,
-                    None => return Ok(None),
-                }
+                let Some(claim) = queue.take_sorted(me)? else { return Ok(None) };
+                claim
             }
         };
         queue.lend(me, Class::Receivers);
@@ -279,7 +275,7 @@ impl Inner {
         let mut vain = 0;
         let mut last = FIRST;
         loop {
-            let everybody = if last == Slept::Long { self.region.everybody() } else { None };
+            let everybody = self.region.everybody(last);
             let value = self.region.prepare(me, class.bit(), 0);
             let tried = match attempt.make(self, me, deadline) {
                 Ok(Some(served)) => return Ok(served),

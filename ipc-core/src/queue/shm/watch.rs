@@ -85,7 +85,6 @@ impl Watch {
     fn show(&self, inner: &Inner) {
         if let Some(poll) = self.poll.get() {
             let _ = poll.show(inner);
-            poll.look_again();
         }
     }
 
@@ -183,12 +182,15 @@ impl Poll {
     }
 
     /// Makes the descriptor show what is so, and tells what it shows. Others may do the same meanwhile: whoever
-    /// is last finds it right.
+    /// is last finds it right. The thread, which waits for what is not shown, looks again after every change.
     fn show(&self, inner: &Inner) -> i16 {
         let both = fd::READABLE | fd::WRITABLE;
-        for _ in 0..16 {
+        for turn in 0..16 {
             let wanted = Poll::wanted(inner);
             if fd::shows(self.event.as_fd(), both) == Ok(wanted) {
+                if turn > 0 {
+                    self.look_again();
+                }
                 return wanted;
             }
             let _ = fd::read(self.event.as_fd(), &mut [0; 8]);
@@ -199,6 +201,7 @@ impl Poll {
             };
             let _ = fd::write(self.event.as_fd(), &u64::to_ne_bytes(count));
         }
+        self.look_again();
         fd::shows(self.event.as_fd(), both).unwrap_or(0)
     }
 
@@ -243,7 +246,7 @@ fn watch(
     changed: impl Fn() -> bool,
 ) -> sys::Result<()> {
     inner.working(|inner, me| {
-        let everybody = if *last == Slept::Long { inner.region.everybody() } else { None };
+        let everybody = inner.region.everybody(*last);
         let value = inner.region.prepare(me, classes, WATCHES);
         *last = Slept::Woken;
         if !changed() {
