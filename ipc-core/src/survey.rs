@@ -141,6 +141,8 @@ pub struct Process {
     pub started: Option<SystemTime>,
     /// Its number in each PID namespace that it is in, this one's first.
     pub(crate) numbers: Vec<u32>,
+    /// The number under which /proc shows what it has.
+    pub(crate) window: u32,
 }
 
 impl Process {

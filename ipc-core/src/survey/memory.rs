@@ -45,7 +45,7 @@ pub(super) fn list(scene: &Scene, kinds: &[Kind], survey: &mut Survey) {
 fn removed(scene: &Scene, kind: Kind, engine: Engine, name: String, key: Key) -> Object {
     let mut object = Object::new(kind, engine, name, key);
     object.openers = scene.openers(key);
-    let open = object.openers.iter().find_map(|one| Some(path_of(one.process.number, one.descriptor?)));
+    let open = object.openers.iter().find_map(|one| Some(path_of(one.process.window, one.descriptor?)));
     if let Some(Ok(facts)) = open.map(|path| observe::facts(&path, true)) {
         if (facts.device, facts.inode) == key {
             object.note(&facts);

@@ -84,7 +84,7 @@ fn fill(object: &Object) -> Option<sys::Result<(usize, usize)>> {
         Ok((pipe::available(end.as_fd())?, pipe::capacity(end.as_fd())?))
     };
     let ends = object.openers.iter().filter(|end| end.reads || end.writes);
-    let mut ends = ends.filter_map(|end| Some((end.process.number, end.descriptor?)));
+    let mut ends = ends.filter_map(|end| Some((end.process.window, end.descriptor?)));
     let (process, descriptor) = ends.next()?;
     let first = ask(process, descriptor);
     Some(first.or_else(|errno| ends.find_map(|(process, descriptor)| ask(process, descriptor).ok()).ok_or(errno)))

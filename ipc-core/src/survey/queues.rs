@@ -72,24 +72,24 @@ fn facts(path: &Path) -> Option<Facts> {
 /// A queue that no directory lists, but somebody has open.
 fn open(scene: &Scene, key: Key, target: &Path) -> Option<Object> {
     let openers = scene.openers(key);
-    let (process, descriptor) = openers.iter().find_map(|one| Some((one.process.number, one.descriptor?)))?;
+    let (process, descriptor) = openers.iter().find_map(|one| Some((&one.process, one.descriptor?)))?;
     let target = target.to_string_lossy();
     let (name, removed) = match target.strip_suffix(" (deleted)") {
         Some(name) => (name, true),
         None => (&*target, false),
     };
     let mut object = Object::new(Kind::Queue, Engine::Posix, name.to_owned(), key);
-    let is_ours = proc::namespace(&process.to_string(), "ipc") == proc::namespace("self", "ipc");
+    let is_ours = proc::namespace(&process.window.to_string(), "ipc") == proc::namespace("self", "ipc");
     object.kin.way = if removed {
         object.trouble.push("its name was removed: it goes with the last who has it open".into());
         Way::None("its name was removed before")
     } else if is_ours {
         Way::Queue
     } else {
-        object.trouble.push(format!("it is in another IPC namespace, that of process {process}"));
+        object.trouble.push(format!("it is in another IPC namespace, that of process {}", process.number));
         Way::None("it is in another IPC namespace")
     };
-    let path = path_of(process, descriptor);
+    let path = path_of(process.window, descriptor);
     if let Ok(facts) = observe::facts(&path, true) {
         note(&mut object, &facts);
     }
@@ -137,7 +137,7 @@ pub(super) fn refresh(object: &mut Object) -> sys::Result<()> {
             return Ok(());
         }
     }
-    let open = object.openers.iter().find_map(|one| Some(path_of(one.process.number, one.descriptor?)));
+    let open = object.openers.iter().find_map(|one| Some(path_of(one.process.window, one.descriptor?)));
     let path = open.ok_or(Errno::NOT_FOUND)?;
     observe::facts(&path, true)?;
     fill(object, Path::new(OsStr::from_bytes(path.to_bytes())));

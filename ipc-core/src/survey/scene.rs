@@ -56,9 +56,10 @@ impl Scene {
         let boot = proc::boot();
         scene.all = numbers.len();
         for number in numbers {
-            let found = scene.descriptors(number, kinds, device);
+            let window = proc::window(number);
+            let found = scene.descriptors(window, kinds, device);
             let mapped = match device {
-                Some(device) if maps => proc::mapped(number, device),
+                Some(device) if maps => proc::mapped(window, device),
                 _ => Ok(Vec::new()),
             };
             let hidden = found.as_ref().is_err_and(|&errno| is_refusal(errno))
@@ -68,7 +69,7 @@ impl Scene {
             if found.is_empty() && mapped.is_empty() {
                 continue;
             }
-            let Some(process) = look_at(number, boot) else { continue }; // it has ended
+            let Some(process) = look_at(number, window, boot) else { continue }; // it has ended
             for (key, descriptor, (reads, writes)) in found {
                 scene.add(key, &process, Some(descriptor), None, (reads, writes));
             }
@@ -96,7 +97,7 @@ impl Scene {
         self.openers.entry(key).or_default().push(opener);
     }
 
-    /// What of these kinds a process has descriptors of.
+    /// What of these kinds a process has descriptors of, by its [window](Process::window).
     fn descriptors(&mut self, process: u32, kinds: &[Kind], shm: Option<u64>) -> sys::Result<Vec<Held>> {
         let pipes = kinds.contains(&Kind::Pipe);
         let others = kinds.iter().any(|&kind| kind != Kind::Pipe);
@@ -221,20 +222,22 @@ fn is_refusal(errno: Errno) -> bool {
     matches!(errno.0, libc::EACCES | libc::EPERM)
 }
 
-pub(super) fn look_at(number: u32, boot: Option<SystemTime>) -> Option<Arc<Process>> {
+pub(super) fn look_at(number: u32, window: u32, boot: Option<SystemTime>) -> Option<Arc<Process>> {
     let status = proc::status(number).ok().filter(|status| !status.ended)?;
     Some(Arc::new(Process {
         number,
         name: status.name,
-        command: proc::command(number),
+        command: proc::command(window),
         uid: status.uid,
         started: boot.zip(proc::started(number)).map(|(boot, since)| boot + since),
         numbers: status.numbers,
+        window,
     }))
 }
 
-pub(super) fn path_of(process: u32, descriptor: i32) -> CString {
-    CString::new(proc::descriptor(process, descriptor)).expect("numbers have no NUL")
+/// Of a process, by its [window](Process::window).
+pub(super) fn path_of(window: u32, descriptor: i32) -> CString {
+    CString::new(proc::descriptor(window, descriptor)).expect("numbers have no NUL")
 }
 
 /// Whether a thread in a system call, with that first argument, waits at what somebody has open.

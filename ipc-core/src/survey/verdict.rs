@@ -167,7 +167,7 @@ fn maker_of(object: &Object) -> std::result::Result<String, String> {
     let namesakes = processes.into_iter().filter(|&number| {
         proc::status(number).is_ok_and(|status| !status.ended && status.numbers.last() == Some(&maker))
     });
-    let lives = namesakes.filter_map(|number| look_at(number, boot)).find(|one| was_there(one, made));
+    let lives = namesakes.filter_map(|number| look_at(number, number, boot)).find(|one| was_there(one, made));
     match lives {
         Some(process) => Err(format!("process {process} may have made it, and runs still")),
         None => Ok(format!("process {maker}, which made it, is gone")),

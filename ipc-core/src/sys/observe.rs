@@ -166,11 +166,14 @@ fn control(fd: BorrowedFd<'_>, command: i32, argument: i32) -> Result<usize> {
 }
 
 /// A second descriptor of the file that is another process's descriptor `number`: whoever counts readers and
-/// writers sees no new one. EPERM: it may not be looked at.
+/// writers sees no new one. `process` may be the number of a thread (since Linux 6.9). EPERM: it may not be
+/// looked at.
 pub fn borrow_descriptor(process: u32, number: i32) -> Result<OwnedFd> {
+    const PIDFD_THREAD: i32 = libc::O_EXCL;
     // SAFETY: no memory is involved; the descriptors that come back are ours.
     unsafe {
-        let pidfd = fd::new(syscall!(SYS_pidfd_open, process as i32, 0u32)? as i32)?;
+        let open = |flags: i32| syscall!(SYS_pidfd_open, process as i32, flags);
+        let pidfd = fd::new(open(0).or_else(|_| open(PIDFD_THREAD))? as i32)?;
         fd::new(syscall!(SYS_pidfd_getfd, pidfd.as_fd(), number, 0u32)? as i32)
     }
 }

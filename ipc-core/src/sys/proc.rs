@@ -46,7 +46,7 @@ pub struct Status {
     pub uid: u32,
     /// Its numbers, that of this PID namespace first, the one it knows itself by last.
     pub numbers: Vec<u32>,
-    /// It has ended, and waits to be reaped.
+    /// It has ended, with all its threads, and waits to be reaped.
     pub ended: bool,
 }
 
@@ -71,7 +71,21 @@ fn status_in(path: &str) -> Result<Status> {
 }
 
 pub fn status(process: u32) -> Result<Status> {
-    status_in(&format!("/proc/{process}/status"))
+    let mut status = status_in(&format!("/proc/{process}/status"))?;
+    status.ended &= survivor(process).is_none();
+    Ok(status)
+}
+
+/// The first of its threads that has not ended.
+fn survivor(process: u32) -> Option<u32> {
+    threads(process).into_iter().find(|&thread| thread_status(process, thread).is_ok_and(|status| !status.ended))
+}
+
+/// The number under which /proc shows what a process has: its own, or, if its first thread ended before others
+/// (pthread_exit(3)), that of one of them.
+pub fn window(process: u32) -> u32 {
+    let empty = fs::read_dir(format!("/proc/{process}/fd")).is_ok_and(|mut open| open.next().is_none());
+    if empty { survivor(process).unwrap_or(process) } else { process }
 }
 
 pub fn thread_status(process: u32, thread: u32) -> Result<Status> {

@@ -178,6 +178,27 @@ crate::promises! {
         assert_eq!(process.own_number(), peer.pid());
     }
 
+    fn a_process_whose_first_thread_has_ended_is_told_as_any_other() {
+        for what in ["posix", "shm", "memory", "semaphore", "fifo"] {
+            let scratch = Scratch::new();
+            let path = scratch.path().to_str().unwrap().to_owned();
+            let name = if what == "fifo" { &path } else { scratch.name() };
+            match what {
+                "posix" => drop(queue(Engine::Posix, &scratch, 4)),
+                "shm" => drop(queue(Engine::Shm, &scratch, 4)),
+                "memory" => drop(Memory::create(name, 100).unwrap()),
+                "semaphore" => drop(Semaphore::create(name, 1).unwrap()),
+                _ => drop(Fifo::create(name).unwrap()),
+            }
+            let peer = Peer::start_headless("have", &[what, name]);
+            let found = only(name);
+            assert!(has(&found, peer.pid()), "{what}: {found:?}");
+            let trouble: Vec<_> = found.trouble.iter().filter(|one| !one.contains("how much is in it")).collect();
+            assert!(trouble.is_empty(), "{what}: {trouble:?}");
+            assert!(found.processes()[0].command.contains("headless"), "{what}: {found:?}");
+        }
+    }
+
     fn a_pipe_tells_who_has_which_end_and_how_much_is_in_it() {
         let (reader, writer) = unipc::pipe().unwrap();
         writer.write(b"twelve bytes").unwrap();

@@ -96,6 +96,15 @@ crate::promises! {
         is_dead(scratch.name());
     }
 
+    fn a_maker_whose_first_thread_has_ended_lives() {
+        let scratch = Scratch::new();
+        let maker = Peer::start_headless("make-and-close", &[scratch.name()]);
+        let verdict = judge_in_peace(&only(scratch.name()));
+        assert!(matches!(&verdict, Verdict::Unused(why) if why.contains(&maker.pid().to_string())), "{verdict:?}");
+        maker.kill();
+        is_dead(scratch.name());
+    }
+
     fn of_the_systems_objects_nobody_is_known_to_come_back() {
         let scratch = Scratch::new();
         drop(queue(Engine::Posix, &scratch, 4));

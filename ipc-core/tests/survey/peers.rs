@@ -37,6 +37,16 @@ impl Peer {
         number.parse().ok().map(|number| (peer, number))
     }
 
+    /// As [`start`](Self::start), by a thread that is not the process's first; the first has ended.
+    pub fn start_headless(role: &str, arguments: &[&str]) -> Peer {
+        let peer = Peer::start("headless", &[&[role], arguments].concat());
+        crate::common::until("its first thread has ended", || {
+            let status = std::fs::read_to_string(format!("/proc/{}/status", peer.pid())).unwrap();
+            status.contains("State:\tZ")
+        });
+        peer
+    }
+
     pub fn line(&mut self) -> String {
         let mut line = String::new();
         self.out.read_line(&mut line).unwrap();
@@ -99,8 +109,11 @@ pub fn only(name: &str) -> Object {
     found.remove(0)
 }
 
+static READY: AtomicBool = AtomicBool::new(false);
+
 fn ready() {
     println!("ready");
+    READY.store(true, Relaxed);
 }
 
 fn for_ever() -> ! {
@@ -140,6 +153,7 @@ pub fn play(role: &str, arguments: &[&str]) {
             }
         }
         ("apart", [role, rest @ ..]) => apart(role, rest),
+        ("headless", [role, rest @ ..]) => headless(role, rest),
         ("tell-from-inside", [name]) => tell_from_inside(name),
         ("tell-listed", [name, place]) => tell_listed(name, place),
         ("tell-as-nobody", [name]) => {
@@ -193,6 +207,20 @@ fn apart(role: &str, rest: &[&str]) {
     println!("{}", child.id());
     let status = child.wait().unwrap();
     assert!(status.success(), "{status}");
+}
+
+/// Plays a role by another thread, and ends the first when it is ready.
+fn headless(role: &str, rest: &[&str]) -> ! {
+    let role: Vec<String> = [&[role], rest].concat().into_iter().map(str::to_owned).collect();
+    std::thread::spawn(move || {
+        let role: Vec<&str> = role.iter().map(String::as_str).collect();
+        play(role[0], &role[1..]);
+    });
+    while !READY.load(Relaxed) {
+        std::thread::yield_now();
+    }
+    unsafe { libc::syscall(libc::SYS_exit, 0) };
+    unreachable!()
 }
 
 /// Looks as a container does: from a PID namespace with its own /proc.
