@@ -1,6 +1,6 @@
 //! What a command could not do: a sentence for people, a code for scripts.
 
-use crate::exit;
+use crate::{exit, text};
 use signal_hook::low_level::emulate_default_handler;
 use std::fmt;
 use std::io::{self, Write};
@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 #[derive(Debug)]
 pub struct Failure {
-    /// `None`: nothing is to be said.
+    /// Harmless to a terminal. `None`: nothing is to be said.
     sentence: Option<String>,
     code: u8,
     /// What ended the command: the shell that called it is to see that.
@@ -17,14 +17,15 @@ pub struct Failure {
 
 impl Failure {
     pub fn new(code: u8, sentence: impl fmt::Display) -> Failure {
-        Failure { sentence: Some(sentence.to_string()), code, signal: None }
+        Failure { sentence: Some(text::shown(&sentence.to_string())), code, signal: None }
     }
 
     /// What clap says of arguments, said as everything else.
     pub fn arguments(refused: &clap::Error) -> Failure {
         let text = refused.to_string();
         if let Some(sentence) = text.strip_prefix("error: ") {
-            return Failure::new(exit::USAGE, sentence.trim_end());
+            let lines: Vec<String> = sentence.trim_end().lines().map(text::shown).collect();
+            return Failure { sentence: Some(lines.join("\n")), ..Failure::quiet(exit::USAGE) };
         }
         // The help, in answer to no arguments at all.
         let _ = io::stderr().write_all(text.as_bytes());
@@ -45,6 +46,7 @@ impl Failure {
 
     /// Says in front what it was about.
     pub fn of(mut self, what: impl fmt::Display) -> Failure {
+        let what = text::shown(&what.to_string());
         self.sentence = self.sentence.map(|sentence| format!("{what}: {sentence}"));
         self
     }
@@ -56,7 +58,7 @@ impl Failure {
 
     pub fn say(self) -> ExitCode {
         if let Some(sentence) = self.sentence {
-            say(sentence);
+            write(&sentence);
         }
         if let Some(signal) = self.signal {
             let _ = emulate_default_handler(signal);
@@ -65,8 +67,13 @@ impl Failure {
     }
 }
 
-/// A sentence on standard error. That nobody can read it is no reason to fail.
+/// A sentence on standard error, harmless to a terminal whatever names are in it.
 pub fn say(sentence: impl fmt::Display) {
+    write(&text::shown(&sentence.to_string()));
+}
+
+/// That nobody can read it is no reason to fail.
+fn write(sentence: &str) {
     let _ = writeln!(io::stderr(), "unipc: {sentence}");
 }
 

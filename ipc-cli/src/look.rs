@@ -68,7 +68,7 @@ impl Choice {
         let others = found.iter().map(title).collect::<Vec<_>>().join(", ");
         found.retain(|object| self.has(object));
         if found.is_empty() {
-            let sentence = format!("find {}: what bears this name is {others}", text::shown(name));
+            let sentence = format!("find {name}: what bears this name is {others}");
             return Err(Failure::new(exit::NOT_THERE, sentence));
         }
         Ok(found)

@@ -62,12 +62,32 @@ pub fn mode(mode: u32) -> String {
     (0..9).rev().map(|bit| if mode >> bit & 1 == 1 { ['x', 'w', 'r'][bit % 3] } else { '-' }).collect()
 }
 
+/// Whether a terminal does more than to show it: moves the cursor, ends the line, turns the direction of writing.
+pub fn is_harmful(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// What others have chosen, names and command lines, on one line and harmless to a terminal; no tab is left in it.
 pub fn shown(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() || c == '\u{2028}' || c == '\u{2029}' || ('\u{202a}'..='\u{202e}').contains(&c) {
+        if is_harmful(c) {
             let _ = write!(shown, "{}", c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// Indented, and harmless to a terminal: JSON itself demands only that what is below the blank is escaped.
+pub fn json(value: &serde_json::Value) -> String {
+    let text = format!("{value:#}");
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c != '\n' && is_harmful(c) {
+            let _ = write!(shown, "\\u{:04x}", u32::from(c)); // it stands inside of a string, and no such is longer
         } else {
             shown.push(c);
         }
@@ -155,7 +175,15 @@ mod tests {
     #[test]
     fn nothing_that_moves_a_cursor_is_shown() {
         assert_eq!(shown("a\x1b[2Jb\tc\nü\u{9b}"), "a\\u{1b}[2Jb\\tc\\nü\\u{9b}");
-        assert_eq!(shown("\u{202e}gpj"), "\\u{202e}gpj");
+        assert_eq!(shown("\u{202e}gpj\u{2066}"), "\\u{202e}gpj\\u{2066}");
+    }
+
+    #[test]
+    fn json_says_the_same_without_what_moves_a_cursor() {
+        let value = serde_json::json!({ "a\n\u{9b}": ["\u{1b}\u{7f}\u{2067}ü", 1] });
+        let text = json(&value);
+        assert!(!text.contains(|c| c != '\n' && is_harmful(c)), "{text}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Arguments as one line that a shell would read back.
 
+use crate::text::is_harmful;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
@@ -12,7 +13,7 @@ fn quoted(word: &OsStr) -> String {
     let plain = |c: char| c.is_alphanumeric() || "_@%+=:,./-".contains(c);
     match word.to_str() {
         Some(text) if !text.is_empty() && text.chars().all(plain) => text.to_owned(),
-        Some(text) if !text.contains(char::is_control) => format!("'{}'", text.replace('\'', r"'\''")),
+        Some(text) if !text.contains(is_harmful) => format!("'{}'", text.replace('\'', r"'\''")),
         _ => {
             let mut escaped = String::from("$'");
             for &byte in word.as_bytes() {
@@ -35,11 +36,11 @@ mod tests {
 
     #[test]
     fn a_shell_reads_back_what_was_written() {
-        for word in ["plain", "", "two words", "it's", "a\tb\nc", "\u{1}\\'\"$", "--", "ü", "ü\n"] {
+        for word in ["plain", "", "two words", "it's", "a\tb\nc", "\u{1}\\'\"$", "--", "ü", "ü\n", "\u{202e}"] {
             let script = format!("printf %s {}", quoted(OsStr::new(word)));
             let printed = std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
             assert_eq!(printed.stdout, word.as_bytes(), "{script}");
-            assert!(!script.contains(char::is_control));
+            assert!(!script.contains(is_harmful));
         }
     }
 }

@@ -264,11 +264,33 @@ fn json_has_all_that_is_known() {
 #[test]
 fn nothing_of_a_name_reaches_the_terminal_but_what_can_be_seen() {
     let prefix = Prefix::new();
-    let name = prefix.name("\x1b[31m\n\t");
+    let name = prefix.name("\x1b[31m\n\t\u{9b}\u{2066}");
     let _memory = Memory::options().size(1).create(&name).unwrap();
-    for arguments in [&["ls", "memory"][..], &["ls", "--raw", "memory"], &["inspect", &name], &["clean", &name]] {
+    let is_harmless = |said: &str| !said.contains(|c| c != '\n' && char::is_control(c) || c == '\u{2066}');
+    for arguments in [&["ls", "memory"][..], &["inspect", &name], &["clean", &name]] {
         let said = succeeds(arguments);
-        assert!(!said.contains('\x1b') && said.contains(r"\u{1b}[31m\n\t"), "{said}");
+        assert!(is_harmless(&said) && said.contains(r"\u{1b}[31m\n\t\u{9b}\u{2066}"), "{said}");
+    }
+    let raw = succeeds(&["ls", "--raw", "memory"]).replace('\t', " ");
+    assert!(is_harmless(&raw) && raw.contains(r"\u{1b}[31m\n\t"), "{raw}");
+    for arguments in [&["ls", "--json", "memory"][..], &["inspect", "--json", &name]] {
+        let said = succeeds(arguments);
+        let json: Value = serde_json::from_str(&said).unwrap();
+        let names: Vec<&Value> = json["objects"].as_array().unwrap().iter().map(|object| &object["name"]).collect();
+        assert!(is_harmless(&said) && names.contains(&&Value::from(&*name)), "{said}");
+    }
+    let missing = format!("/tmp{name}");
+    for (code, arguments) in [
+        (2, &["memory", "dump", "--offset", "9", &name][..]),
+        (3, &["rm", &missing]),
+        (3, &["memory", "unlink", &prefix.name("\x1b\u{9b}")]),
+        (125, &["manual", &missing]),
+        (125, &["memory", "write", "--input", &missing, &name]),
+        (2, &["ls", "-o", "\x1b\u{9b}\u{2066}"]),
+        (127, &["pipe", &missing]),
+    ] {
+        let said = refused(code, arguments);
+        assert!(is_harmless(&said), "{said:?}");
     }
 }
 

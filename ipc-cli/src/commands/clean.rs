@@ -72,7 +72,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         let survey = survey::objects(&[Kind::Queue, Kind::Memory, Kind::Semaphore]);
         objects.extend(survey.objects.into_iter().filter(|object| arguments.choice.has(object)));
         for what in survey.unseen {
-            failure::say(format_args!("not looked into: {}", text::shown(&what)));
+            failure::say(format_args!("not looked into: {what}"));
         }
     }
     if let Some(prefix) = &arguments.prefix {

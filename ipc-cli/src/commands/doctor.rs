@@ -36,11 +36,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
                 "name": feature.name, "present": feature.present, "about": feature.about, "change": feature.change,
             })
         });
-        writeln!(
-            out,
-            "{:#}",
-            json!({ "limits": limits.collect::<Vec<_>>(), "features": features.collect::<Vec<_>>() })
-        )?;
+        let told = json!({ "limits": limits.collect::<Vec<_>>(), "features": features.collect::<Vec<_>>() });
+        writeln!(out, "{}", text::json(&told))?;
         return Ok(ExitCode::SUCCESS);
     }
     let bold = Style::new().bold();

@@ -51,7 +51,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let mut out = anstream::stdout().lock();
     if arguments.json {
         let objects: Vec<Value> = found.iter().map(|one| full(arguments, one, &users)).collect();
-        writeln!(out, "{:#}", json!({ "objects": objects }))?;
+        writeln!(out, "{}", text::json(&json!({ "objects": objects })))?;
         return Ok(ExitCode::SUCCESS);
     }
     for (index, one) in found.iter().enumerate() {

@@ -221,7 +221,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let mut out = anstream::stdout().lock();
     if arguments.json {
         let objects: Vec<Value> = objects.iter().map(|one| one.json(&users)).collect();
-        writeln!(out, "{:#}", json!({ "objects": objects, "unseen": survey.unseen }))?;
+        writeln!(out, "{}", text::json(&json!({ "objects": objects, "unseen": survey.unseen })))?;
         return Ok(ExitCode::SUCCESS);
     }
     if arguments.raw {
@@ -288,19 +288,19 @@ fn show(
 
 /// Each sentence once, with those whom it is about.
 fn say_trouble(objects: &[Judged], unseen: &[String]) {
-    let mut about: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut about: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for one in objects {
         for trouble in &one.object.trouble {
-            about.entry(trouble).or_default().push(text::shown(&one.object.name));
+            about.entry(trouble).or_default().push(&one.object.name);
         }
     }
     for (trouble, mut names) in about {
         let more = names.len().saturating_sub(3);
         names.truncate(3);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        failure::say(format_args!("{}{more}: {}", names.join(", "), text::shown(trouble)));
+        failure::say(format_args!("{}{more}: {trouble}", names.join(", ")));
     }
     for what in unseen {
-        failure::say(format_args!("not looked into: {}", text::shown(what)));
+        failure::say(format_args!("not looked into: {what}"));
     }
 }

@@ -3,7 +3,6 @@
 use crate::exit;
 use crate::failure::Failure;
 use crate::look::{self, Choice};
-use crate::text;
 use std::process::ExitCode;
 use unipc::survey::Object;
 
@@ -50,7 +49,7 @@ fn only(choice: &Choice, name: &str) -> Result<Object, Failure> {
     if found.len() > 1 {
         let titles: Vec<String> = found.iter().map(look::title).collect();
         let cause = format!("it may be {}", titles.join(", "));
-        let sentence = format!("remove {}: {cause}; choose by --kind, --engine or path", text::shown(name));
+        let sentence = format!("remove {name}: {cause}; choose by --kind, --engine or path");
         return Err(Failure::new(exit::USAGE, sentence));
     }
     Ok(found.remove(0))
