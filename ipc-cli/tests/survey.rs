@@ -613,6 +613,16 @@ fn top_ends_when_its_terminal_has_gone() {
 }
 
 #[test]
+fn keys_that_come_together_are_drawn_once() {
+    let mut top = Terminal::start_command(&[UNIPC, "top", "--interval", "3600", "memory"]);
+    top.expect_screen("the keys", |shown| shown.contains("by name"));
+    top.write(&("s".repeat(199) + "q"));
+    let done = top.end();
+    let drawn = done.out().matches("\x1b[?25l").count(); // the cursor is hidden at each
+    assert!(done.code == 0 && drawn < 100, "{drawn} times");
+}
+
+#[test]
 fn top_needs_a_terminal() {
     assert!(refused(2, &["top"]).contains("no terminal"));
 }

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::look::{self, KindArgument};
 use crate::table;
 use crate::text;
-use ratatui::crossterm::event::{self, Event, KeyCode, KeyModifiers};
+use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::{Alignment, Constraint, Layout};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Text};
@@ -219,6 +219,14 @@ fn wait_for(keys: &File, time: Duration) -> std::io::Result<()> {
     Ok(())
 }
 
+fn leaves(key: KeyEvent) -> bool {
+    match key.code {
+        KeyCode::Char('q') | KeyCode::Esc => true,
+        KeyCode::Char('c') => key.modifiers.contains(KeyModifiers::CONTROL),
+        _ => false,
+    }
+}
+
 impl Screen {
     fn serve(&mut self, mut terminal: DefaultTerminal, caught: &AtomicUsize) -> std::io::Result<()> {
         let mut next = Instant::now();
@@ -233,29 +241,42 @@ impl Screen {
                 terminal.draw(|frame| self.draw(frame))?;
             }
             wait_for(&keys, next.saturating_duration_since(Instant::now()).min(SIGNAL))?;
-            if !event::poll(Duration::ZERO)? {
-                continue;
-            }
-            if let Event::Key(key) = event::read()? {
-                let control = key.modifiers.contains(KeyModifiers::CONTROL);
-                match key.code {
-                    KeyCode::Char('q') | KeyCode::Esc => return Ok(()),
-                    KeyCode::Char('c') if control => return Ok(()),
-                    KeyCode::Char('s') => {
-                        self.sort = self.sort.next();
-                        self.order();
-                    }
-                    KeyCode::Up => self.first = self.first.saturating_sub(1),
-                    KeyCode::Down => self.first += 1,
-                    KeyCode::PageUp => self.first = self.first.saturating_sub(self.page),
-                    KeyCode::PageDown => self.first += self.page,
-                    KeyCode::Home => self.first = 0,
-                    KeyCode::End => self.first = usize::MAX,
-                    _ => continue,
+            let mut changed = false;
+            // All that came: the reader of events has taken them off the terminal together, where they are waited for.
+            while event::poll(Duration::ZERO)? {
+                match event::read()? {
+                    Event::Key(key) if leaves(key) => return Ok(()),
+                    Event::Key(key) => changed |= self.obey(key.code),
+                    _ => changed = true, // another size
                 }
             }
-            terminal.draw(|frame| self.draw(frame))?; // also of another size
+            if changed {
+                terminal.draw(|frame| self.draw(frame))?;
+            }
         }
+    }
+
+    /// Whether the key means anything.
+    fn obey(&mut self, key: KeyCode) -> bool {
+        match key {
+            KeyCode::Char('s') => {
+                self.sort = self.sort.next();
+                self.order();
+            }
+            KeyCode::Up => self.first = self.first.saturating_sub(1),
+            KeyCode::Down => self.first = self.first.saturating_add(1).min(self.last()),
+            KeyCode::PageUp => self.first = self.first.saturating_sub(self.page),
+            KeyCode::PageDown => self.first = self.first.saturating_add(self.page).min(self.last()),
+            KeyCode::Home => self.first = 0,
+            KeyCode::End => self.first = self.last(),
+            _ => return false,
+        }
+        true
+    }
+
+    /// The first line when the end is shown.
+    fn last(&self) -> usize {
+        self.watched.len().saturating_sub(self.page)
     }
 
     fn look(&mut self) {
@@ -309,7 +330,7 @@ impl Screen {
         let [title, body, foot] =
             Layout::vertical([Constraint::Length(1), Constraint::Min(0), Constraint::Length(1)]).areas(frame.area());
         self.page = usize::from(body.height).saturating_sub(1);
-        self.first = self.first.min(self.watched.len().saturating_sub(self.page));
+        self.first = self.first.min(self.last());
         let waiting: usize = self.watched.iter().map(|one| one.waiters.len()).sum();
         let (objects, waiting) =
             (text::count(self.watched.len() as u64, "object"), text::count(waiting as u64, "waiter"));
