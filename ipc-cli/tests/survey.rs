@@ -623,6 +623,32 @@ fn keys_that_come_together_are_drawn_once() {
 }
 
 #[test]
+fn on_a_narrow_terminal_names_and_who_waits_have_the_room() {
+    let prefix = Prefix::new();
+    let _queue = shm(&prefix.name("q"));
+    let mut peer = ready("receive", &prefix.name("q"));
+    let script = r#"stty rows 10 columns 40; exec "$0" top --interval 0.2 queues"#;
+    let mut top = Terminal::start_command(&["sh", "-c", script, UNIPC]);
+    top.write("sss"); // whatever else there is: who waits stands first
+    let begin: String = prefix.name("q").chars().take(9).collect();
+    top.expect_screen("a name and who waits", |shown| {
+        shown
+            .lines()
+            .any(|line| line.contains(&begin) && line.contains("0/4 ") && line.contains(&format!(" {} ", peer.id())))
+    });
+    top.write("q");
+    assert_eq!(top.end().code, 0);
+    kill(&mut peer);
+}
+
+#[test]
+fn a_terminal_of_no_size_is_told_from_none() {
+    let top = Terminal::start_command(&["sh", "-c", r#"stty rows 0 columns 0; exec "$0" top"#, UNIPC]);
+    let done = top.end();
+    assert!(done.code == 2 && done.out().contains("stty rows"), "{}", done.out());
+}
+
+#[test]
 fn top_needs_a_terminal() {
     assert!(refused(2, &["top"]).contains("no terminal"));
 }

@@ -42,6 +42,8 @@ pub struct Arguments {
 }
 
 const AFTER: &str = "\
+On less than 64 columns the rates and the counts of processes are left out.
+
 Keys: q leaves; s sorts by the next of name, depth, rate, waiters; up, down, page up,
 page down, home and end move. Looking costs some 0.1 ms for each process of the machine.
 
@@ -56,8 +58,19 @@ fn interval(text: &str) -> Result<Duration, String> {
 /// A signal is noticed after this at the latest.
 const SIGNAL: Duration = Duration::from_millis(100);
 
+/// With less than this, rates and counts of processes are left out.
+const WIDE: usize = 64;
+
 /// What all columns but the names and who waits take, with the blanks between all.
-const OTHERS: usize = 9 + 9 + 7 + 7 + 4 + 4 + 7;
+fn others(width: usize) -> usize {
+    if width < WIDE { 9 + 9 + 3 } else { 9 + 9 + 7 + 7 + 4 + 4 + 7 }
+}
+
+/// The columns that there is room for.
+fn fitting<T>(width: usize, columns: [T; 8]) -> Vec<T> {
+    let each = columns.into_iter().enumerate();
+    each.filter(|(at, _)| width >= WIDE || !(3..7).contains(at)).map(|(_, column)| column).collect()
+}
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sort {
@@ -162,8 +175,12 @@ struct Screen {
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    if table::terminal().is_none() {
+    if !std::io::stdout().is_terminal() {
         let sentence = "standard output is no terminal; 'unipc ls' shows the same once";
+        return Err(Failure::usage("top", sentence));
+    }
+    if table::terminal().is_none() {
+        let sentence = "the terminal does not say how large it is; tell it by 'stty rows 24 columns 80'";
         return Err(Failure::usage("top", sentence));
     }
     let kinds = match &arguments.kinds[..] {
@@ -318,7 +335,7 @@ impl Screen {
 
     /// How wide names are shown, and who waits: what the other columns leave, more of it to who needs more.
     fn share(&self, width: usize) -> (usize, usize) {
-        let room = width.saturating_sub(OTHERS);
+        let room = width.saturating_sub(others(width));
         let shown = || self.watched.iter().skip(self.first).take(self.page);
         let longest = shown().map(|one| text::width(&text::shown(&one.object.name))).max().unwrap_or(0);
         let waiters = shown().filter_map(|one| one.waiters.first()).map(|first| text::width(first)).max().unwrap_or(0);
@@ -343,10 +360,11 @@ impl Screen {
         }
         let keys = format!("q leaves   s sorts (by {})   arrows move", self.sort.name());
         frame.render_widget(Line::styled(keys, Style::new().add_modifier(Modifier::DIM)), foot);
-        let (name, waiting) = self.share(usize::from(body.width));
+        let width = usize::from(body.width);
+        let (name, waiting) = self.share(width);
         let right = |text: String| Cell::from(Text::from(text).alignment(Alignment::Right));
         let titles = ["KIND", "NAME", "DEPTH", "IN/s", "OUT/s", "OPEN", "HELD", "WAITING"];
-        let titles = titles.map(|title| match title {
+        let titles = fitting(width, titles).into_iter().map(|title| match title {
             "DEPTH" | "IN/s" | "OUT/s" | "OPEN" | "HELD" => right(title.into()),
             _ => Cell::from(title),
         });
@@ -355,7 +373,7 @@ impl Screen {
             let (holders, more) = (object.holders().count(), one.waiters.len().saturating_sub(1));
             let waiters = one.waiters.first().cloned().unwrap_or_default();
             let waiters = if more > 0 { format!("{waiters} and {more} more") } else { waiters };
-            Row::new([
+            let cells = [
                 Cell::from(object.kind.to_string()),
                 Cell::from(text::clipped(&text::shown(&object.name), name)),
                 right(shown_depth(one)),
@@ -364,9 +382,11 @@ impl Screen {
                 right(object.processes().len().to_string()),
                 right(if holders > 0 { holders.to_string() } else { String::new() }),
                 Cell::from(text::clipped(&waiters, waiting)).style(Color::Cyan),
-            ])
+            ];
+            Row::new(fitting(width, cells))
         });
-        let widths = [9, name, 9, 7, 7, 4, 4, waiting].map(|width| Constraint::Length(width as u16));
+        let widths = fitting(width, [9, name, 9, 7, 7, 4, 4, waiting]);
+        let widths = widths.into_iter().map(|width| Constraint::Length(width as u16));
         let header = Row::new(titles).style(Style::new().add_modifier(Modifier::REVERSED));
         frame.render_widget(Table::new(rows, widths).header(header), body);
     }
