@@ -150,11 +150,11 @@ fn memory_has_what_was_put_into_it() {
 fn what_does_not_fit_into_memory_changes_nothing() {
     let objects = Objects::new();
     objects.succeeds("$UNIPC memory create $Q --size 4; $UNIPC memory create $Q --size 3 --exist-ok");
-    let room = |count| format!("standard input has more than the {count} bytes that there is room for");
-    refused(&objects, 5, "printf 12345 | $UNIPC memory write $Q", &room(4));
-    refused(&objects, 5, "printf 123 | $UNIPC memory write $Q --offset 2", &room(2));
+    let room = |what, count| format!("{what}: standard input has more than the {count} bytes that there is room for");
+    refused(&objects, 5, "printf 12345 | $UNIPC memory write $Q", &room("write to memory $Q", 4));
+    refused(&objects, 5, "printf 123 | $UNIPC memory write $Q --offset 2", &room("write to memory $Q", 2));
     assert_eq!(objects.succeeds("$UNIPC memory dump $Q"), "\0\0\0\0");
-    refused(&objects, 5, "printf 12345 | $UNIPC memory create ${Q}x --size 4 --input -", &room(4));
+    refused(&objects, 5, "printf 12345 | $UNIPC memory create ${Q}x --size 4 --input -", &room("create memory $Qx", 4));
     refused(&objects, 3, "$UNIPC memory dump ${Q}x", "open memory $Qx: it does not exist");
     refused(&objects, 6, "$UNIPC memory create $Q --size 4", "create memory $Q: it exists already");
     refused(&objects, 2, "$UNIPC memory dump $Q --offset 5", "dump memory $Q: bytes 5 to 5 are not within its 4");

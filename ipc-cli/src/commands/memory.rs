@@ -89,7 +89,11 @@ struct Target {
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     match &arguments.what {
         What::Create { target: Target { name }, size, input, mode, exist_ok } => {
-            let data = if input.is_given() { read(input, size.unwrap_or(usize::MAX))? } else { Vec::new() };
+            let read = || {
+                read(input, size.unwrap_or(usize::MAX))
+                    .map_err(|failure| failure.of(format_args!("create memory {name}")))
+            };
+            let data = if input.is_given() { read()? } else { Vec::new() };
             let mut options = Memory::options();
             options.size(size.unwrap_or(data.len())).mode(*mode);
             let memory = if *exist_ok { options.open_or_create(name)?.0 } else { options.create(name)? };
@@ -98,7 +102,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         What::Dump { target: Target { name }, offset, length } => dump(name, *offset, *length)?,
         What::Write { target: Target { name }, offset, input } => {
             let memory = Memory::open(name)?;
-            memory.write_at(*offset, &read(input, memory.len().saturating_sub(*offset))?)?;
+            let data = read(input, memory.len().saturating_sub(*offset));
+            memory.write_at(*offset, &data.map_err(|failure| failure.of(format_args!("write to memory {name}")))?)?;
         }
         What::Unlink { names } => return Ok(unlink_all(names, |name| Memory::unlink(name))),
     }
