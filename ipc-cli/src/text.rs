@@ -112,9 +112,19 @@ pub fn clipped(text: &str, width: usize) -> String {
     kept.chain(['…']).collect()
 }
 
-/// "1 message", "3 messages".
+/// "8:300", as the kernel writes it elsewhere; the bits of the two numbers lie between each other's.
+pub fn device(device: u64) -> String {
+    let (major, minor) = (device >> 8 & 0xfff | device >> 32 & 0xffff_f000, device & 0xff | device >> 12 & 0xffff_ff00);
+    format!("{major}:{minor}")
+}
+
+/// "1 message", "3 messages", "2 memories".
 pub fn count(number: u64, of: &str) -> String {
-    format!("{number} {of}{}", if number == 1 { "" } else { "s" })
+    match of.strip_suffix('y') {
+        _ if number == 1 => format!("{number} {of}"),
+        Some(stem) => format!("{number} {stem}ies"),
+        None => format!("{number} {of}s"),
+    }
 }
 
 /// The names of users, or of groups, that the machine's own file has.
@@ -184,6 +194,20 @@ mod tests {
         let text = json(&value);
         assert!(!text.contains(|c| c != '\n' && is_harmful(c)), "{text}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+    }
+
+    #[test]
+    fn a_device_is_written_as_the_kernel_writes_it() {
+        let devices = [(0x1b, "0:27"), (0x40_00d2, "0:1234"), (0x10_082c, "8:300"), (0x1000_5002_3400, "4660:327680")];
+        for (number, text) in devices {
+            assert_eq!(device(number), text);
+        }
+    }
+
+    #[test]
+    fn more_than_one_is_said_as_such() {
+        assert_eq!([count(1, "queue"), count(0, "queue")], ["1 queue", "0 queues"]);
+        assert_eq!([count(1, "memory"), count(2, "memory")], ["1 memory", "2 memories"]);
     }
 
     #[test]

@@ -99,7 +99,9 @@ fn show(arguments: &Arguments, one: &Judged, users: &Names, out: &mut impl Write
     if let Some(path) = &object.path {
         facts.push(("path", text::shown(&path.to_string_lossy())));
     }
-    facts.push(("inode", format!("{} on device {}:{}", object.inode, object.device >> 8, object.device & 0xff)));
+    if object.inode != 0 {
+        facts.push(("inode", format!("{} on device {}", object.inode, text::device(object.device))));
+    }
     if let (Some(uid), Some(mode)) = (object.uid, object.mode) {
         let group = object.gid.map(|gid| Names::groups().of(gid)).unwrap_or_default();
         facts.push(("owner", format!("{} ({uid}), group {group}", users.of(uid))));
