@@ -383,7 +383,23 @@ fn what_is_not_there_is_3() {
     let name = Prefix::new().name("nothing");
     for command in ["inspect", "rm", "clean"] {
         assert!(refused(3, &[command, &name]).starts_with(&format!("unipc: find {name}: ")), "{command}");
+        let slash = format!("begins with a slash, as in \"{name}\"\n");
+        assert!(refused(3, &[command, &name[1..]]).ends_with(&slash), "{command}");
     }
+}
+
+#[test]
+fn of_what_may_not_be_looked_at_nothing_is_made_up() {
+    let prefix = Prefix::new();
+    let name = prefix.name("secret");
+    succeeds(&["queue", "create", "--mode", "0", &name]);
+    let script = r#"setpriv --inh-caps=-all --bounding-set=-all "$0" inspect "$1""#;
+    let mut command = Command::new("sh");
+    command.args(["-c", script, UNIPC, &name]).stdin(Redirect::Null).stdout(Redirect::Pipe).stderr(Redirect::Pipe);
+    let done = done(&mut command);
+    Queue::unlink(&name).unwrap();
+    assert!(done.code == 0 && done.out().contains("permission denied"), "{}{}", done.out(), done.err());
+    assert!(!done.out().contains("inode"), "{}", done.out());
 }
 
 // ---- rm
@@ -401,6 +417,24 @@ fn what_is_removed_is_gone_and_who_has_it_goes_on() {
     let _again = shm(&orders);
     assert_eq!(succeeds(&["rm", &orders]), "");
     assert!(prefix.files().is_empty(), "{:?}", prefix.files());
+}
+
+#[test]
+fn what_only_has_the_name_of_an_object_stays() {
+    let prefix = Prefix::new();
+    let name = prefix.name("q");
+    let path = format!("/dev/shm/unipc.queue.{}", &name[1..]);
+    std::os::unix::fs::symlink("/etc/passwd", &path).unwrap();
+    for object in [&name, &path] {
+        let said = refused(125, &["rm", object]);
+        assert!(said.contains("it is no file") && said.contains("rm(1)"), "{said}");
+    }
+    assert!(succeeds(&["clean", "--unused", &name]).starts_with("kept "));
+    for other in ["../../../../../../etc/passwd", "/dev/shm/../../etc/passwd", "/etc/passwd"] {
+        refused(2, &["rm", other]);
+    }
+    assert!(fs::symlink_metadata(&path).is_ok() && fs::metadata("/etc/passwd").is_ok());
+    fs::remove_file(&path).unwrap();
 }
 
 #[test]

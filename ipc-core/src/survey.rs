@@ -500,6 +500,11 @@ pub fn find(object: &str) -> Result<Vec<Object>> {
         survey.objects.extend(pipes::by_path(operation, &path, is_name)?);
     }
     if survey.objects.is_empty() {
+        if !object.contains('/') {
+            return Err(none(format!(
+                "nothing bears this name; that of an object begins with a slash, as in \"/{object}\""
+            )));
+        }
         let unseen = survey.unseen.iter().map(|what| format!("; {what}"));
         return Err(none(format!("nothing bears this name{}", unseen.collect::<String>())));
     }

@@ -89,7 +89,7 @@ fn object(scene: &Scene, kind: Kind, engine: Engine, name: String, file: &OsStr)
     } else {
         object.note(&facts);
         object.trouble.push("it is no file".into());
-        object.kin.way = Way::None("it is no file");
+        object.kin.way = Way::None("it is no file, and so no object: rm(1) or rmdir(1) removes it");
     }
     Some(object)
 }

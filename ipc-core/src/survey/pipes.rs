@@ -58,11 +58,16 @@ pub(super) fn refresh(object: &mut Object) -> sys::Result<()> {
 
 /// What the path of a FIFO tells of it, if it still is this one's here: who has it open may see another tree.
 fn find_again(object: &mut Object, path: &Path) -> Way {
-    match name::path("find", path).map(|path| observe::facts(&path, true)) {
-        Ok(Ok(facts)) if (facts.device, facts.inode) == (object.device, object.inode) => {
-            object.note(&facts);
+    let facts = |follow| observe::facts(&name::path("find", path).ok()?, follow).ok();
+    match facts(true) {
+        Some(found) if (found.device, found.inode) == (object.device, object.inode) => {
+            object.note(&found);
             object.path = Some(path.to_owned());
-            Way::File
+            if facts(false).is_some_and(|own| own.is_fifo()) {
+                Way::File
+            } else {
+                Way::None("its path is a symbolic link: the FIFO is removed by its own path, and the link by rm(1)")
+            }
         }
         _ => {
             object.trouble.push(

@@ -235,6 +235,18 @@ crate::promises! {
         assert_eq!((found.path.as_deref(), found.mode, found.bytes), (Some(&*path), Some(0o600), Some(0)));
     }
 
+    fn a_fifo_behind_a_link_is_looked_at_but_not_removed() {
+        let (scratch, other) = (Scratch::new(), Scratch::new());
+        Fifo::create(scratch.path()).unwrap();
+        std::os::unix::fs::symlink(scratch.path(), other.path()).unwrap();
+        let found = only(other.path().to_str().unwrap());
+        assert_eq!((found.kind, found.mode, found.is_named()), (Kind::Fifo, Some(0o600), false));
+        let error = found.remove().unwrap_err();
+        assert!(error.errno() == libc::EOPNOTSUPP && error.to_string().contains("symbolic link"), "{error}");
+        assert!(scratch.path().exists() && other.path().exists());
+        std::fs::remove_file(other.path()).unwrap();
+    }
+
     fn what_a_thread_holds_of_a_queue_is_told() {
         let scratch = Scratch::new();
         let queue = shm_queue(&scratch);
