@@ -351,9 +351,9 @@ inline void produce(const Run &run, unsigned me)
             i++;
         }
     };
-    /* Mixed priorities cost by the depth: so the object is full when the race begins. */
+    /* Mixed priorities cost by the depth: so the object is full when the race begins, if the messages allow. */
     if (run.priorities > 1)
-        send_until(std::min(each, long(run.shape.depth / run.producers)));
+        send_until(std::min(each / 2, long(run.shape.depth / run.producers)));
     start_line();
     if (me == 0)
         run.unlink();
@@ -461,8 +461,13 @@ inline void pair(const Run &run)
         double begin = now();
         pairs(run.messages);
         control->ns = (now() - begin) / double(run.messages - run.messages / 10);
-        for (; received < i; received++)
-            ledger.enter(channel->receive());
+        for (unsigned highest = run.priorities; received < i; received++) {
+            uint64_t word = channel->receive();
+            ledger.enter(word);
+            if (priority_of(word) > highest)
+                fail("receive", "a message of lower priority before one of higher");
+            highest = priority_of(word);
+        }
         if (ledger.sum != sum)
             fail("pair", "messages were lost");
     }});
