@@ -564,16 +564,19 @@ fn clean(prefix: &str) -> usize {
 
 #[test]
 fn the_doctor_speaks_in_sentences_and_names_the_way_out() {
-    let text = succeeds(&["doctor"]);
+    let text = succeeds(&["doctor"]).split_whitespace().collect::<Vec<_>>().join(" ");
     for part in
         ["fs.mqueue.msg_max: ", "sysctl -w fs.mqueue.msg_max=NUMBER", "RLIMIT_MSGQUEUE: ", "/dev/shm: ", "ulimit -q"]
     {
-        assert!(text.split_whitespace().collect::<Vec<_>>().join(" ").contains(part), "{part}: {text}");
+        assert!(text.contains(part), "{part}: {text}");
     }
     let found = json(&["doctor", "--json"]);
     let limit = found["limits"].as_array().unwrap().iter().find(|limit| limit["name"] == "fs.mqueue.msg_max").unwrap();
     let value = fs::read_to_string("/proc/sys/fs/mqueue/msg_max").unwrap();
     assert_eq!(limit["value"], value.trim().parse::<u64>().unwrap());
+    // What it cannot count it does not take for nothing.
+    let listed = fs::read_to_string("/proc/mounts").unwrap().lines().any(|line| line.contains(" mqueue "));
+    assert_eq!(text.contains(" bytes, at least "), !listed, "{text}");
 }
 
 // ---- top

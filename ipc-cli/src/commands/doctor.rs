@@ -28,6 +28,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         let limits = limits.iter().map(|limit| {
             json!({
                 "name": limit.name, "value": limit.value, "known": limit.known, "used": limit.used,
+                "at_least": limit.at_least,
                 "unit": limit.unit, "about": limit.about, "change": limit.change,
             })
         });
@@ -84,7 +85,10 @@ fn used(limit: &Limit) -> String {
         None => "it cannot be told".to_owned(),
     };
     match limit.used {
-        Some(used) if limit.known => format!("{value}, {used} in use"),
+        Some(used) if limit.known => {
+            let least = if limit.at_least { "at least " } else { "" };
+            format!("{value}, {least}{used} in use")
+        }
         _ => value,
     }
 }

@@ -22,9 +22,11 @@ pub struct Limit {
     pub value: Option<u64>,
     /// Whether it could be read.
     pub known: bool,
-    /// How much of it is used now, where that can be told. Of `RLIMIT_MSGQUEUE` it is counted from the queues
-    /// that are seen, and so may be more.
+    /// How much of it is used now, where that can be told.
     pub used: Option<u64>,
+    /// Whether more than that may be used: of `RLIMIT_MSGQUEUE` it is counted from the queues that are seen, and
+    /// those that nobody has open are seen only where they are listed, in /dev/mqueue.
+    pub at_least: bool,
     /// What is counted: "messages", "bytes".
     pub unit: &'static str,
     /// What it limits, in a sentence.
@@ -60,6 +62,7 @@ fn sysctl(name: &'static str, path: &str, unit: &'static str, about: &'static st
         value: found.filter(|&number| !(zero_is_none && number == 0)),
         known: found.is_some(),
         used: None,
+        at_least: false,
         unit,
         about,
         change: format!("as root: sysctl -w {name}=NUMBER").into(),
@@ -142,6 +145,7 @@ fn bytes_of_queues() -> Limit {
         value: soft,
         known: true,
         used: Some(u64::try_from(used.sum::<u128>()).unwrap_or(u64::MAX)),
+        at_least: queues::places().is_empty(),
         unit: "bytes",
         about: "How much all queues of engine posix can hold that this user has made, full or not",
         change: raise("ulimit -q", hard),
@@ -165,6 +169,7 @@ fn memory() -> Limit {
         value: space.map(|(all, _)| all).filter(|&all| all > 0),
         known: space.is_some(),
         used: space.map(|(all, free)| all.saturating_sub(free)),
+        at_least: false,
         unit: "bytes",
         about: "How much shared memory, semaphores and queues of engine shm can take together",
         change: "as root: mount -o remount,size=NUMBER /dev/shm; of a container, when it is started (--shm-size)"
@@ -180,6 +185,7 @@ fn descriptors() -> Limit {
         value: soft,
         known: true,
         used: used.map(|open| open.len() as u64),
+        at_least: false,
         unit: "descriptors",
         about: "How many descriptors this process can have: each end of a pipe and each queue is one",
         change: raise("ulimit -n", hard),
