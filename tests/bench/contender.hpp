@@ -627,14 +627,15 @@ inline void idle(const Run &run)
 }
 
 static const std::map<std::string, void (*)(const Run &)> WORKS = {
-    {"stream", stream}, {"pair", pair}, {"ping-pong", ping_pong}, {"asleep", asleep}, {"open", open_and_close}, {"idle", idle},
+    {"stream", stream}, {"pair", pair},           {"ping-pong", ping_pong},
+    {"asleep", asleep}, {"open", open_and_close}, {"idle", idle},
 };
 
 /* ---- The protocol. */
 
 using Fields = std::map<std::string, std::string>;
 
-/* A request, or another sentence to answer with. */
+/* The sentence of an answer that is no result. */
 struct Refused : std::runtime_error {
     using runtime_error::runtime_error;
 };
@@ -653,8 +654,8 @@ inline long number(const Fields &fields, const char *name, long fallback, long l
     char *end;
     long value = strtol(field->second.c_str(), &end, 10);
     if (field->second.empty() || *end || value < least || value > most)
-        throw Refused(std::string(name) + "=" + field->second + " is not a number from " + std::to_string(least) + " to " +
-                      std::to_string(most));
+        throw Refused(std::string(name) + "=" + field->second + " is not a number from " + std::to_string(least) +
+                      " to " + std::to_string(most));
     return value;
 }
 

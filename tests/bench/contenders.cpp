@@ -196,7 +196,10 @@ struct UnipcPipe final : Stream {
 
 struct UnipcFifo final : Stream {
     static std::string path(const char *name) { return in_tmp(name, ".fifo"); }
-    static void make(const char *name, Shape) { unipc_fifo_close(good(unipc_fifo_create(path(name).c_str(), nullptr))); }
+    static void make(const char *name, Shape)
+    {
+        unipc_fifo_close(good(unipc_fifo_create(path(name).c_str(), nullptr)));
+    }
     static void unlink(const char *name) { unipc_fifo_unlink(path(name).c_str()); }
 
     UnipcFifo(const char *name, Shape shape, Role role) : Stream(shape)
@@ -217,7 +220,10 @@ struct UnipcFifo final : Stream {
 struct UnipcSemaphore final : Semaphore {
     unipc_semaphore *semaphore;
 
-    UnipcSemaphore(const char *name, Shape, Role) : Semaphore(name), semaphore(good(unipc_semaphore_open(name, nullptr))) {}
+    UnipcSemaphore(const char *name, Shape, Role)
+        : Semaphore(name), semaphore(good(unipc_semaphore_open(name, nullptr)))
+    {
+    }
     static void make(const char *name, Shape) { unipc_semaphore_close(good(unipc_semaphore_create(name, 0, nullptr))); }
     static void unlink(const char *name) { unipc_semaphore_unlink(name); }
 
@@ -358,8 +364,9 @@ struct Nng final : Socket {
         if (role & SENDS) {
             due(nng_push0_open(&push));
             due(nng_socket_set_int(push, NNG_OPT_SENDBUF, depth));
-            int result;
-            while ((result = nng_dial(push, address(name).c_str(), nullptr, 0)) == NNG_ECONNREFUSED || result == NNG_ENOENT)
+            auto dial = [&] { return nng_dial(push, address(name).c_str(), nullptr, 0); };
+            int result = dial();
+            for (; result == NNG_ECONNREFUSED || result == NNG_ENOENT; result = dial())
                 nap(1); /* until the other listens */
             due(result);
         }
