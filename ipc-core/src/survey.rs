@@ -181,7 +181,8 @@ pub struct Waits {
     pub to_receive: bool,
     /// For room to write or to send.
     pub to_send: bool,
-    /// It only watches, and takes nothing: a thread behind a descriptor that is polled, or behind a notification.
+    /// It only watches, and takes nothing by that: a thread that polls, or behind a descriptor that is polled, or
+    /// behind a notification.
     pub watches: bool,
 }
 
@@ -238,8 +239,8 @@ pub struct Opener {
     pub reads: bool,
     /// Whether it can be written by it.
     pub writes: bool,
-    /// Threads of the process that wait at it just now, in a system call: found by /proc/PID/task/TID/syscall,
-    /// which needs the right to trace the process. Those of a queue of engine shm are among its
+    /// Threads of the process that wait at it just now, in a system call, poll(2) and epoll_wait(2) among them, and
+    /// select(2) not: found by /proc/PID/task/TID/syscall, which needs the right to trace the process. Those of a queue of engine shm are among its
     /// [`participants`](Object::participants).
     pub waiting: Vec<Waiter>,
 }

@@ -49,7 +49,7 @@ Columns:
             (reserved) or reads (borrowed) messages in place; the
             dead, too
   waiters   who sleeps to receive, send, read, write, or wait for
-            a permit
+            a permit; 'watch': in poll(2) or alike, which takes nothing
   state     alive    somebody has it
             dead     nobody has it, and its maker is gone
             unused   nobody has it; who may come back is unknown

@@ -152,18 +152,18 @@ impl Scene {
 
     fn find_waiters(&mut self) {
         let concerned: HashSet<u32> = self.openers.values().flatten().map(|opener| opener.process.number).collect();
-        let mut calls: HashMap<u32, Vec<(u32, i64, u64)>> = HashMap::new();
+        let mut calls: HashMap<u32, Vec<Call>> = HashMap::new();
         for process in concerned {
             let threads = proc::threads(process).into_iter();
             let waits = threads.filter_map(|thread| {
-                let (call, first) = proc::waits_in(process, thread)?;
-                Some((thread, call, first))
+                let call = proc::waits_in(process, thread)?;
+                Some(Call { thread, number: call.0, first: call.1[0], polled: proc::polled(process, thread, call) })
             });
             calls.insert(process, waits.collect());
         }
         for opener in self.openers.values_mut().flatten() {
             let Some(calls) = calls.get(&opener.process.number) else { continue };
-            opener.waiting = calls.iter().filter_map(|&call| waits_at(opener, call)).collect();
+            opener.waiting = calls.iter().filter_map(|call| waits_at(opener, call)).collect();
         }
     }
 
@@ -240,8 +240,18 @@ pub(super) fn path_of(window: u32, descriptor: i32) -> CString {
     CString::new(proc::descriptor(window, descriptor)).expect("numbers have no NUL")
 }
 
-/// Whether a thread in a system call, with that first argument, waits at what somebody has open.
-fn waits_at(opener: &Opener, (thread, call, first): (u32, i64, u64)) -> Option<Waiter> {
+/// A system call that a thread is in.
+struct Call {
+    thread: u32,
+    number: i64,
+    /// Its first argument.
+    first: u64,
+    /// The descriptors that it polls, and for which events.
+    polled: Vec<(i32, u32)>,
+}
+
+/// Whether a thread in a system call waits at what somebody has open.
+fn waits_at(opener: &Opener, call: &Call) -> Option<Waiter> {
     const RECEIVING: [i64; 7] = [
         libc::SYS_read,
         libc::SYS_readv,
@@ -253,12 +263,17 @@ fn waits_at(opener: &Opener, (thread, call, first): (u32, i64, u64)) -> Option<W
     ];
     const SENDING: [i64; 5] =
         [libc::SYS_write, libc::SYS_writev, libc::SYS_pwritev2, libc::SYS_vmsplice, libc::SYS_mq_timedsend];
-    let at_it = opener.descriptor.is_some_and(|number| first as i32 == number);
-    let asleep = call == libc::SYS_futex && opener.mapped.as_ref().is_some_and(|range| range.contains(&first));
+    let is_it = |number: i32| opener.descriptor == Some(number);
+    let at_it = is_it(call.first as i32);
+    let asleep =
+        call.number == libc::SYS_futex && opener.mapped.as_ref().is_some_and(|range| range.contains(&call.first));
+    // Of poll(2) and epoll(7) the events have the same bits.
+    let polled = call.polled.iter().filter(|&&(number, _)| is_it(number)).fold(0, |all, (_, events)| all | events);
+    let watches = |event: i16| polled & event as u32 != 0;
     let waits = Waits {
-        to_receive: at_it && RECEIVING.contains(&call) || asleep,
-        to_send: at_it && SENDING.contains(&call),
-        watches: false,
+        to_receive: at_it && RECEIVING.contains(&call.number) || asleep || opener.reads && watches(libc::POLLIN),
+        to_send: at_it && SENDING.contains(&call.number) || opener.writes && watches(libc::POLLOUT),
+        watches: polled != 0,
     };
-    waits.any().then(|| Waiter { process: opener.process.clone(), thread, waits })
+    waits.any().then(|| Waiter { process: opener.process.clone(), thread: call.thread, waits })
 }

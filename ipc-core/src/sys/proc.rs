@@ -10,7 +10,7 @@ use std::fs;
 use std::io;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -173,12 +173,58 @@ fn mapping(line: &str) -> Option<Mapped> {
     Some(Mapped { range, reads, writes, device, inode, path })
 }
 
-/// The system call that a thread is in, and its first argument. `None`: it runs, or may not be asked.
-pub fn waits_in(process: u32, thread: u32) -> Option<(i64, u64)> {
+/// The system call that a thread is in, and its first two arguments. `None`: it runs, or may not be asked.
+pub fn waits_in(process: u32, thread: u32) -> Option<(i64, [u64; 2])> {
     let text = text(&format!("/proc/{process}/task/{thread}/syscall")).ok()?;
     let mut words = text.split_whitespace();
     let number = words.next()?.parse().ok().filter(|&number: &i64| number >= 0)?;
-    Some((number, u64::from_str_radix(words.next()?.trim_start_matches("0x"), 16).ok()?))
+    let mut argument = || u64::from_str_radix(words.next()?.trim_start_matches("0x"), 16).ok();
+    Some((number, [argument()?, argument()?]))
+}
+
+/// The descriptors that a thread polls in that call, and for which events (poll(2), epoll(7)); none if it has left it.
+pub fn polled(process: u32, thread: u32, (call, [first, second]): (i64, [u64; 2])) -> Vec<(i32, u32)> {
+    #[cfg(target_arch = "x86_64")]
+    const POLLS: [i64; 2] = [libc::SYS_poll, libc::SYS_ppoll];
+    #[cfg(not(target_arch = "x86_64"))]
+    const POLLS: [i64; 1] = [libc::SYS_ppoll];
+    #[cfg(target_arch = "x86_64")]
+    const EPOLLS: [i64; 3] = [libc::SYS_epoll_wait, libc::SYS_epoll_pwait, libc::SYS_epoll_pwait2];
+    #[cfg(not(target_arch = "x86_64"))]
+    const EPOLLS: [i64; 2] = [libc::SYS_epoll_pwait, libc::SYS_epoll_pwait2];
+    /// Whoever polls more is not looked at.
+    const MOST: u64 = 1 << 14;
+    let place = format!("/proc/{process}/task/{thread}");
+    let found = if POLLS.contains(&call) && second <= MOST {
+        polled_in(&format!("{place}/mem"), first, second as usize)
+    } else if EPOLLS.contains(&call) {
+        text(&format!("{place}/fdinfo/{}", first as i32)).map_or_else(|_| Vec::new(), |told| targets(&told))
+    } else {
+        Vec::new()
+    };
+    // What was read is what it polls if it is there still.
+    let stays = !found.is_empty() && waits_in(process, thread) == Some((call, [first, second]));
+    if stays { found } else { Vec::new() }
+}
+
+/// An array of `struct pollfd`.
+fn polled_in(memory: &str, at: u64, count: usize) -> Vec<(i32, u32)> {
+    let mut bytes = vec![0; count * size_of::<libc::pollfd>()];
+    let read = fs::File::open(memory).and_then(|memory| memory.read_exact_at(&mut bytes, at));
+    let each = bytes.chunks_exact(size_of::<libc::pollfd>()).map(|one| {
+        let number = i32::from_ne_bytes([one[0], one[1], one[2], one[3]]);
+        (number, u32::from(u16::from_ne_bytes([one[4], one[5]])))
+    });
+    if read.is_ok() { each.collect() } else { Vec::new() }
+}
+
+/// From lines such as `tfd:        5 events:       19 data: …`.
+fn targets(told: &str) -> Vec<(i32, u32)> {
+    let target = |line: &str| {
+        let mut words = line.strip_prefix("tfd:")?.split_whitespace();
+        Some((words.next()?.parse().ok()?, u32::from_str_radix(words.nth(1)?, 16).ok()?))
+    };
+    told.lines().filter_map(target).collect()
 }
 
 /// Tells a namespace of a process from others: `pid`, `ipc`, `mnt`, `user`…
@@ -234,6 +280,13 @@ mod tests {
         assert_eq!(found.path, Path::new("/dev/shm/a b"));
         assert!(!mapping("7f0c8000-7f0ca000 rw-p 00001000 00:19 4711 /dev/shm/a").unwrap().writes);
         assert!(mapping("").is_none() && mapping("nonsense").is_none());
+    }
+
+    #[test]
+    fn what_an_epoll_instance_watches_is_read() {
+        let told = "pos:\t0\nflags:\t02\ntfd:        5 events:       19 data:              5  pos:0 ino:3d sdev:d\n\
+                    tfd:       12 events: 2000001c data: ffffffffffffffff  pos:0 ino:40 sdev:d\ntfd: nonsense\n";
+        assert_eq!(targets(told), [(5, 0x19), (12, 0x2000_001c)]);
     }
 
     #[test]

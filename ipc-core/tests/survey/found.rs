@@ -153,6 +153,21 @@ crate::promises! {
         });
     }
 
+    fn who_polls_is_told_as_who_waits_and_for_what() {
+        let (empty, full) = (Scratch::new(), Scratch::new());
+        let _empty = queue(Engine::Posix, &empty, 1);
+        queue(Engine::Posix, &full, 1).send(b"full", 0).unwrap();
+        for (how, to_send) in [("poll", false), ("epoll", false), ("poll-to-send", true), ("epoll-to-send", true)] {
+            let name = if to_send { full.name() } else { empty.name() };
+            let peer = Peer::start("watch", &[how, name]);
+            until("it is told", || {
+                let waiters = only(name).waiters();
+                let waits = waiters.iter().find(|one| one.process.number == peer.pid()).map(|one| one.waits);
+                waits.is_some_and(|waits| waits.watches && (waits.to_receive, waits.to_send) == (!to_send, to_send))
+            });
+        }
+    }
+
     fn memory_is_found_with_its_size_and_who_has_it_mapped() {
         let scratch = Scratch::new();
         drop(Memory::create(scratch.name(), 12345).unwrap());

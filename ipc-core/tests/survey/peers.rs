@@ -152,6 +152,7 @@ pub fn play(role: &str, arguments: &[&str]) {
                 _ => panic!("wait for {what}?"),
             }
         }
+        ("watch", [how, name]) => watch(how, name),
         ("apart", [role, rest @ ..]) => apart(role, rest),
         ("headless", [role, rest @ ..]) => headless(role, rest),
         ("tell-from-inside", [name]) => tell_from_inside(name),
@@ -195,6 +196,26 @@ fn take_part(how: &str, name: &str) -> ! {
     }
     ready();
     for_ever()
+}
+
+fn watch(how: &str, name: &str) -> ! {
+    let queue = Queue::open(name).unwrap();
+    let (number, sends) = (std::os::fd::AsRawFd::as_raw_fd(&std::os::fd::AsFd::as_fd(&queue)), how.contains("send"));
+    ready();
+    unsafe {
+        if how.starts_with("poll") {
+            let mut watched =
+                libc::pollfd { fd: number, events: if sends { libc::POLLOUT } else { libc::POLLIN }, revents: 0 };
+            libc::poll(&raw mut watched, 1, -1);
+        } else {
+            let epoll = libc::epoll_create1(0);
+            let events = if sends { libc::EPOLLOUT } else { libc::EPOLLIN } as u32;
+            let mut event = libc::epoll_event { events, u64: 0 };
+            libc::epoll_ctl(epoll, libc::EPOLL_CTL_ADD, number, &raw mut event);
+            libc::epoll_wait(epoll, &raw mut event, 1, -1);
+        }
+    }
+    panic!("woken");
 }
 
 /// Plays a role as process 1 of a PID namespace; says that process's number here.
