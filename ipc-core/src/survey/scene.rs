@@ -218,11 +218,12 @@ fn name_before(target: &Path) -> Option<PathBuf> {
     (!name.starts_with(b"#")).then(|| PathBuf::from(OsStr::from_bytes(name)))
 }
 
+/// And not because it has ended.
 fn is_refusal(errno: Errno) -> bool {
-    matches!(errno.0, libc::EACCES | libc::EPERM)
+    !matches!(errno.0, libc::ENOENT | libc::ESRCH)
 }
 
-pub(super) fn look_at(number: u32, window: u32, boot: Option<SystemTime>) -> Option<Arc<Process>> {
+fn look_at(number: u32, window: u32, boot: Option<SystemTime>) -> Option<Arc<Process>> {
     let status = proc::status(number).ok().filter(|status| !status.ended)?;
     Some(Arc::new(Process {
         number,

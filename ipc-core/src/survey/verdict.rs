@@ -1,7 +1,7 @@
 //! Who is provably dead, and how what is dead is removed.
 
-use super::scene::{self, look_at};
-use super::{Object, Process};
+use super::Object;
+use super::scene;
 use crate::error::{Errno, Error, Result};
 use crate::name::{self, NAME_MAX, Name};
 use crate::sys::observe::{self, Alone};
@@ -10,7 +10,7 @@ use std::fmt;
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// What is certain of an object.
 ///
@@ -164,18 +164,24 @@ fn maker_of(object: &Object) -> std::result::Result<String, String> {
     }
     let processes = proc::numbers().map_err(|_| "/proc cannot be read to see whether its maker lives".to_owned())?;
     let boot = proc::boot();
-    let namesakes = processes.into_iter().filter(|&number| {
-        proc::status(number).is_ok_and(|status| !status.ended && status.numbers.last() == Some(&maker))
-    });
-    let lives = namesakes.filter_map(|number| look_at(number, number, boot)).find(|one| was_there(one, made));
-    match lives {
-        Some(process) => Err(format!("process {process} may have made it, and runs still")),
-        None => Ok(format!("process {maker}, which made it, is gone")),
+    for number in processes {
+        match proc::status(number) {
+            Ok(status) if !status.ended && status.numbers.last() == Some(&maker) => {
+                let started = boot.zip(proc::started(number)).map(|(boot, since)| boot + since);
+                if started.is_none_or(|started| started <= made + LATER) {
+                    let name = status.name.escape_debug();
+                    return Err(format!("process {number} ({name}) may have made it, and runs still"));
+                }
+            }
+            Ok(_) | Err(Errno(libc::ENOENT | libc::ESRCH)) => {}
+            // Too few descriptors, or too little memory: who cannot be looked at may be it.
+            Err(errno) => {
+                let cause = errno.of("look at", "process").cause().to_owned();
+                return Err(format!("process {maker} made it, and may be process {number}: {cause}"));
+            }
+        }
     }
-}
-
-fn was_there(process: &Process, made: SystemTime) -> bool {
-    process.started.is_none_or(|started| started <= made + LATER)
+    Ok(format!("process {maker}, which made it, is gone"))
 }
 
 /// The object's file, opened to be read.

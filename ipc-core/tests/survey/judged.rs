@@ -105,6 +105,12 @@ crate::promises! {
         is_dead(scratch.name());
     }
 
+    fn who_runs_out_of_descriptors_takes_nobody_for_dead() {
+        let scratch = Scratch::new();
+        let _maker = Peer::start("make-and-close", &[scratch.name()]);
+        Peer::begin("judge-short-of-descriptors", &[scratch.name()]).rest();
+    }
+
     fn of_the_systems_objects_nobody_is_known_to_come_back() {
         let scratch = Scratch::new();
         drop(queue(Engine::Posix, &scratch, 4));

@@ -153,6 +153,7 @@ pub fn play(role: &str, arguments: &[&str]) {
             }
         }
         ("watch", [how, name]) => watch(how, name),
+        ("judge-short-of-descriptors", [name]) => judge_short_of_descriptors(name),
         ("apart", [role, rest @ ..]) => apart(role, rest),
         ("headless", [role, rest @ ..]) => headless(role, rest),
         ("tell-from-inside", [name]) => tell_from_inside(name),
@@ -196,6 +197,26 @@ fn take_part(how: &str, name: &str) -> ! {
     }
     ready();
     for_ever()
+}
+
+/// Judges an object again and again, while another thread takes all descriptors and gives them back.
+fn judge_short_of_descriptors(name: &str) {
+    let object = only(name);
+    let limit = libc::rlimit { rlim_cur: 16, rlim_max: 16 };
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Relaxed) {
+                drop(std::iter::from_fn(|| std::fs::File::open("/dev/null").ok()).collect::<Vec<_>>());
+            }
+        });
+        let _over = Over(&over);
+        for _ in 0..1000 {
+            let verdict = survey::verdict(&object);
+            assert!(!matches!(verdict, survey::Verdict::Dead(_)), "{verdict:?}");
+        }
+    });
 }
 
 fn watch(how: &str, name: &str) -> ! {
