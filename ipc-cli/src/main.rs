@@ -16,7 +16,7 @@ mod values;
 mod waiting;
 mod words;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches, Parser};
 use failure::Failure;
 use std::process::ExitCode;
 
@@ -28,8 +28,17 @@ struct Cli {
     command: commands::Command,
 }
 
+/// All that can be said, and what is told of it: commands of commands have the exit codes of those of objects.
+fn command() -> clap::Command {
+    let with_exit = |command: clap::Command| match command.get_after_long_help() {
+        Some(_) => command,
+        None => command.after_long_help(exit::OF_OBJECTS),
+    };
+    Cli::command().mut_subcommands(|command| command.mut_subcommands(with_exit))
+}
+
 fn main() -> ExitCode {
-    let outcome = match Cli::try_parse() {
+    let outcome = match command().try_get_matches().and_then(|found| Cli::from_arg_matches(&found)) {
         Ok(cli) => cli.command.run(),
         // Help and version are such "errors", too, and a success.
         Err(shown) if !shown.use_stderr() => shown.print().map(|()| ExitCode::SUCCESS).map_err(Failure::from),

@@ -379,4 +379,9 @@ fn the_help_of_each_command_has_examples_and_every_status() {
             assert!(help.contains(part), "{command}: {part:?}");
         }
     }
+    let all = ["queue create", "queue unlink", "fifo read", "sem wait", "sem value", "memory dump", "memory write"];
+    for command in all.into_iter().chain(["ls", "inspect", "top", "clean", "rm", "doctor", "pipe", "completions bash"])
+    {
+        assert!(objects.succeeds(&format!("$UNIPC {command} --help")).contains("Exit status"), "{command}");
+    }
 }
