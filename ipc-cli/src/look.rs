@@ -41,6 +41,17 @@ impl From<KindArgument> for Kind {
     }
 }
 
+/// The kinds that are meant, each once; all where none is said.
+pub fn kinds(said: &[KindArgument]) -> Vec<Kind> {
+    let mut kinds = Vec::new();
+    for kind in said.iter().map(|&kind| kind.into()) {
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    if kinds.is_empty() { vec![Kind::Queue, Kind::Memory, Kind::Semaphore, Kind::Fifo, Kind::Pipe] } else { kinds }
+}
+
 /// Which of the objects that bear a name are meant.
 #[derive(clap::Args)]
 pub struct Choice {

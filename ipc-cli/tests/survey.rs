@@ -245,6 +245,15 @@ fn the_raw_columns_are_stable() {
 }
 
 #[test]
+fn a_kind_that_is_said_twice_is_listed_once() {
+    let prefix = Prefix::new();
+    let name = prefix.name("m");
+    let _memory = Memory::options().size(1).create(&name).unwrap();
+    let said = succeeds(&["ls", "memory", "queues", "memory"]);
+    assert_eq!(said.matches(&name).count(), 1, "{said}");
+}
+
+#[test]
 fn json_has_all_that_is_known() {
     let prefix = Prefix::new();
     let name = prefix.name("orders");

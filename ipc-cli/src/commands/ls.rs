@@ -211,10 +211,7 @@ fn lines(each: impl Iterator<Item = String>) -> String {
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let kinds: Vec<Kind> = match &arguments.kinds[..] {
-        [] => vec![Kind::Queue, Kind::Memory, Kind::Semaphore, Kind::Fifo, Kind::Pipe],
-        some => some.iter().map(|&kind| kind.into()).collect(),
-    };
+    let kinds = look::kinds(&arguments.kinds);
     let survey = survey::objects(&kinds);
     let objects: Vec<Judged> = survey.objects.into_iter().map(Judged::new).collect();
     let users = Names::users();

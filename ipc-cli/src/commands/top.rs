@@ -183,16 +183,12 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         let sentence = "the terminal does not say how large it is; tell it by 'stty rows 24 columns 80'";
         return Err(Failure::usage("top", sentence));
     }
-    let kinds = match &arguments.kinds[..] {
-        [] => vec![Kind::Queue, Kind::Memory, Kind::Semaphore, Kind::Fifo, Kind::Pipe],
-        some => some.iter().map(|&kind| kind.into()).collect(),
-    };
     let caught = Arc::new(AtomicUsize::new(0));
     for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
         signal_hook::flag::register_usize(signal, caught.clone(), signal as usize)?;
     }
     let mut screen = Screen {
-        kinds,
+        kinds: look::kinds(&arguments.kinds),
         interval: arguments.interval,
         watched: Vec::new(),
         unseen: 0,
