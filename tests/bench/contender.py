@@ -24,8 +24,7 @@ from itertools import accumulate, cycle, islice, pairwise, product, repeat
 from typing import Any, ClassVar, NamedTuple, NoReturn, TypeVar
 
 SAMPLES = 20_000
-LAP = 1_000  # messages that are made beforehand, and sent again and again
-LAP_BYTES = 1 << 20
+LAP, LAP_BYTES = 1_000, 1 << 20  # what is made beforehand, and sent again and again
 BLOCKS = 200  # of messages, after each of which one of several consumers looks at the clocks
 REST = 0.001
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -42,7 +41,11 @@ class Refused(Exception):
 
 
 class Failed(Exception):
-    """A sentence for whoever asked."""
+    """A sentence for whoever asked: what went wrong."""
+
+
+class Cannot(Failed):
+    """What this machine does not allow, and what decides that."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,11 @@ class Request:
     @property
     def warm(self) -> int:
         """How many messages come before those that are measured."""
-        return max(1, self.messages // 10)
+        return self.messages // 10
 
     def pin(self, side: int) -> None:
-        os.sched_setaffinity(0, {self.cpus[side % len(self.cpus)]})
+        if self.cpus:
+            os.sched_setaffinity(0, {self.cpus[side % len(self.cpus)]})
 
 
 # ---- Messages. They cost more to make than to send, so they are made beforehand, and go round.
@@ -88,7 +92,7 @@ def parcel(word: int, priority: int, size: int) -> Parcel:
 def lap(request: Request, producer: int) -> list[Parcel]:
     """One producer's messages, once round."""
     parcels = []
-    for i in range(max(1, min(LAP, LAP_BYTES // request.size))):
+    for i in range(max(4, min(LAP, LAP_BYTES // request.size))):
         priority = (i * 2654435761 % 2**32 >> 16) % request.priorities
         parcels.append(parcel(priority << 56 | producer << 48 | i, priority, request.size))
     return parcels
@@ -196,7 +200,7 @@ def made(kind: type[Kind], request: Request, count: int = 1) -> Iterator[list[Ki
 
 
 def names(name: str) -> list[str]:
-    return [name, name + "-b"]
+    return [name, name + ".back"]
 
 
 def remove(kind: type[Contender], name: str) -> None:
@@ -217,7 +221,8 @@ class Member:
     def complaint(self, status: int) -> str:
         if os.WIFSIGNALED(status):
             return f"{self.role} was killed by {signal.Signals(os.WTERMSIG(status)).name}"
-        return f"{self.role} failed: {self.said.decode(errors='replace').strip()}"
+        why = self.said.decode(errors="replace").strip() or "it was ended without a word"
+        return f"{self.role} failed: {why}"
 
 
 class Team:
@@ -267,8 +272,11 @@ class Team:
         working = {member.ear: member for member in self.members}
         for ear in working:
             ears.register(ear, select.POLLIN)
+        ears.register(sys.stdout, 0)
         while working:
             for ear, _ in ears.poll():
+                if ear not in working:
+                    sys.exit("nobody listens")
                 member = working[ear]
                 if chunk := os.read(ear, 1 << 16):
                     member.said += chunk
@@ -277,7 +285,7 @@ class Team:
                 del working[ear]
                 status = os.waitpid(member.pid, 0)[1]
                 member.pid = 0
-                if status != 0:
+                if status != 0 or not member.said.strip():
                     raise Failed(member.complaint(status))
             if self.start >= 0 and all(member.said for member in self.members):
                 os.close(self.start)
@@ -560,10 +568,13 @@ def pair(kind: type[Messages], request: Request) -> Answer:
             begin = time.monotonic_ns()
             pairs(request.messages - request.warm)
             taken = time.monotonic_ns() - begin
-            for _ in range(waiting):
-                note(number[receive()])
+            rest = [number[receive()] for _ in range(waiting)]
         except KeyError:
             raise unknown() from None
+        priorities = [parcels[i].priority for i in rest]
+        if priorities != sorted(priorities, reverse=True):
+            raise Refused("a message before one of a higher priority")
+        arrivals.seen.extend(rest)
         count = request.messages + waiting
         if arrivals.checks([count]) != checks(parcels, count):
             raise Refused("the sums of the checks differ: messages were lost")
@@ -580,7 +591,7 @@ def pair(kind: type[Messages], request: Request) -> Answer:
             return (by_priority if request.priorities > 1 else in_order)(here, send, receive)
 
         [taken] = together([("the process", play)])
-    return {"ns": taken / max(1, request.messages - request.warm)}
+    return {"ns": taken / (request.messages - request.warm)}
 
 
 Way = Callable[[Send, Receive, Iterator[tuple[Any, Any]]], object]
@@ -617,8 +628,7 @@ def two_ways(kind: type[Messages], request: Request, first: Way, second: Way) ->
 
 
 def ping_pong(kind: type[Messages], request: Request) -> Answer:
-    timed = min(SAMPLES, request.messages // 2)
-    untimed = max(1, request.messages - timed - request.warm)
+    timed, untimed = min(SAMPLES, request.messages), request.messages - request.warm
 
     def rounds(send: Send, receive: Receive, both: Iterator[tuple[Any, Any]], count: int) -> None:
         for message, due in islice(both, count):
@@ -691,8 +701,15 @@ def asleep(kind: type[Messages], request: Request) -> Answer:
     return {"ns": statistics.median(samples), "samples": samples}
 
 
-def reopened(kind: type[Contender], request: Request) -> Answer:
-    with made(kind, request) as [here]:
+def reopened(kind: type[Messages], request: Request) -> Answer:
+    """One process has it open, another opens and closes it."""
+    done, end = os.pipe()
+    with open(done, "rb"), open(end, "wb"), made(kind, request) as [here]:
+
+        def keep(start_line: StartLine) -> None:
+            _kept = here.receiver()
+            start_line()
+            os.read(done, 1)
 
         def play(start_line: StartLine) -> float:
             request.pin(0)
@@ -703,10 +720,12 @@ def reopened(kind: type[Contender], request: Request) -> Answer:
             begin = time.monotonic_ns()
             for _ in repeat(None, request.messages - request.warm):
                 reopen()
-            return time.monotonic_ns() - begin
+            taken = time.monotonic_ns() - begin
+            os.write(end, b".")
+            return taken
 
-        [taken] = together([("the process", play)])
-    return {"ns": taken / max(1, request.messages - request.warm)}
+        taken = together([("the keeper", keep), ("the process", play)])[1]
+    return {"ns": taken / (request.messages - request.warm)}
 
 
 def idle(kind: type[Messages], request: Request) -> Answer:
@@ -786,12 +805,11 @@ def semaphore_pair(kind: type[Semaphore], request: Request) -> Answer:
             return taken
 
         [taken] = together([("the process", play)])
-    return {"ns": taken / max(1, request.messages - request.warm)}
+    return {"ns": taken / (request.messages - request.warm)}
 
 
 def semaphore_ping_pong(kind: type[Semaphore], request: Request) -> Answer:
-    timed = min(SAMPLES, request.messages // 2)
-    untimed = max(1, request.messages - timed - request.warm)
+    timed, untimed = min(SAMPLES, request.messages), request.messages - request.warm
     with made(kind, request, 2) as [here, there]:
 
         def opened(me: int, start_line: StartLine) -> tuple[Callable[[], object], ...]:
@@ -862,7 +880,7 @@ def perform(line: str, contenders: Sequence[type[Contender]]) -> Answer:
         request = Request(
             work=fields["work"],
             name=fields["name"],
-            cpus=[int(cpu) for cpu in fields["cpus"].split(",")],
+            cpus=[int(cpu) for cpu in fields["cpus"].split(",") if cpu],
             **{
                 key: int(fields[key])
                 for key in ("size", "depth", "messages", "producers", "consumers", "priorities")
@@ -893,7 +911,7 @@ def check(kind: type[Contender], request: Request) -> None:
         raise Failed(f"{request.work} has no several producers and consumers")
     if "priorities" in wanted and request.work not in ("stream", "pair"):
         raise Failed(f"{request.work} has no priorities")
-    least = {"messages": 2, "producers": 1, "consumers": 1, "priorities": 1}
+    least = dict.fromkeys(["messages", "producers", "consumers", "priorities"], 1)
     if kind.KIND == "messages":
         least |= {"size": 8, "depth": 1}
     for key, number in least.items():
@@ -908,7 +926,8 @@ def answer(line: str, contenders: Sequence[type[Contender]]) -> str:
     try:
         result = perform(line, contenders)
     except Exception as error:
-        return "failed\t" + " ".join(described(error).split())[:400]
+        word = "cannot" if isinstance(error, Cannot) else "failed"
+        return f"{word}\t" + " ".join(described(error).split())[:400]
     return "\t".join(["ok"] + [f"{key}={figures(value)}" for key, value in result.items()])
 
 

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """The contenders of `unipc bench` in Python: unipc, posix_ipc, multiprocessing and pyzmq.
 
 usage: contenders.py             serves docs/contenders.md's protocol on standard input and output
@@ -13,6 +14,7 @@ import fcntl
 import importlib
 import multiprocessing
 import resource
+import select
 import struct
 import tempfile
 import time
@@ -22,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from contender import (
+    Cannot,
     Contender,
-    Failed,
     Messages,
     Parcel,
     Receive,
@@ -56,14 +58,23 @@ def fit(request: Request) -> int:
     """How deep a queue of the kernel's can be for it."""
     if request.size > limit("msgsize_max"):
         most = limit("msgsize_max")
-        raise Failed(f"messages of {request.size} bytes are beyond fs.mqueue.msgsize_max={most}")
+        raise Cannot(f"messages of {request.size} bytes are beyond fs.mqueue.msgsize_max={most}")
     return min(request.depth, limit("msg_max"))
 
 
 def widen(fd: int, size: int) -> None:
     """Lets a pipe hold a message of so many bytes while nobody reads."""
     if fcntl.fcntl(fd, fcntl.F_GETPIPE_SZ) < size:
-        fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, size)
+        try:
+            fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, size)
+        except PermissionError:
+            raise Cannot(f"a pipe for {size} bytes is beyond fs.pipe-max-size") from None
+
+
+def unbroken(request: Request) -> None:
+    """Several that write, or read, share a pipe only if none of them meets half a message."""
+    if request.size > select.PIPE_BUF and (request.producers, request.consumers) != (1, 1):
+        raise Cannot(f"several can share a pipe up to PIPE_BUF={select.PIPE_BUF} bytes a message")
 
 
 # ---- unipc
@@ -116,7 +127,7 @@ class UnipcInPlace(UnipcShm):
     """Of a message only the word and the check are written, and read, as they lie in the queue."""
 
     NAME = "unipc shm in place"
-    ABILITIES = (*QUEUE, "in-place")
+    ABILITIES = (*ONE_TO_ONE, "many", "priorities", "depth", "in-place")
 
     @cached_property
     def whole(self) -> struct.Struct:
@@ -161,10 +172,11 @@ class UnipcInPlace(UnipcShm):
 class UnipcPipe(Messages):
     NAME = "unipc pipe"
     PACKAGE = "unipc"
-    ABILITIES = ONE_TO_ONE
+    ABILITIES = (*ONE_TO_ONE, "many")
 
     def __init__(self, name: str, request: Request) -> None:
         super().__init__(name, request)
+        unbroken(request)
         self.reader, self.writer = unipc.pipe()
         if request.work == "pair":
             widen(self.writer.fileno(), self.size)
@@ -183,16 +195,14 @@ class UnipcPipe(Messages):
 class UnipcFifo(Messages):
     NAME = "unipc fifo"
     PACKAGE = "unipc"
-    ABILITIES = (*ONE_TO_ONE, "open")
+    ABILITIES = (*ONE_TO_ONE, "open", "many")
 
     def __init__(self, name: str, request: Request) -> None:
         super().__init__(name, request)
         self.path = self.path_of(name)
         self.wide = self.size if request.work == "pair" else 0
-        self.reader = None
+        unbroken(request)
         unipc.Fifo.create(self.path).close()
-        if request.work == "open":
-            self.reader = unipc.Fifo.open(self.path).open_reader(timeout=0)
 
     @staticmethod
     def path_of(name: str) -> Path:
@@ -201,10 +211,6 @@ class UnipcFifo(Messages):
     @classmethod
     def unlink(cls, name: str) -> None:
         unipc.Fifo.unlink(cls.path_of(name))
-
-    def close(self) -> None:
-        if self.reader:
-            self.reader.close()
 
     def reopen(self) -> None:
         fifo = unipc.Fifo.open(self.path)
