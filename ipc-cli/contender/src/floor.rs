@@ -18,6 +18,7 @@ pub fn floor() -> Vec<Contender> {
         fit: Ok,
         create,
         unlink: |_| (),
+        needs_name: false,
     };
     vec![
         floor("cache line", Waits::Spins, &[Ability::PingPong], |_, _| share(|line, last| Bounced { line, last })),

@@ -56,6 +56,7 @@
 //!         fit: Ok,
 //!         create,
 //!         unlink: |name| drop(std::fs::remove_file(path(name))),
+//!         needs_name: false,
 //!     }])
 //! }
 //! ```
@@ -95,10 +96,12 @@ pub struct Contender {
     pub abilities: &'static [Ability],
     /// What to do to have it on this machine, where it is missing: then nothing else of it is asked for.
     pub absent: Option<&'static str>,
-    /// The shape nearest to the one asked for that it can have: as deep or less. `Ok` where any will do.
+    /// The shape nearest to the one asked for that it can have: as deep or less. `Ok` where any will do. The
+    /// program calls it itself.
     ///
     /// # Errors
-    /// A sentence: it has no messages of that size.
+    /// A sentence: this machine, or the contender, does not allow that size, or so many producers or consumers. It
+    /// is no failure, and told apart from one.
     pub fit: fn(Shape) -> io::Result<Shape>,
     /// Makes an object of that name: a slash, and others that are neither slashes nor NUL. It is
     /// called in the process whose forks then open the object, each by the [`Opener`] it has inherited.
@@ -106,8 +109,11 @@ pub struct Contender {
     /// # Errors
     /// Any, told in the answer.
     pub create: fn(name: &str, Shape) -> io::Result<Opener>,
-    /// Removes whatever may have that name, and says nothing if there is nothing. Who has it open goes on.
+    /// Removes whatever may have that name, and says nothing if there is nothing.
     pub unlink: fn(name: &str),
+    /// Who has it open needs the name. Otherwise it is removed as soon as all have opened it, so that nothing
+    /// is left of a run that is killed.
+    pub needs_name: bool,
 }
 
 /// Opens an object in the process that calls it.

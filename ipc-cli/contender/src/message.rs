@@ -64,8 +64,10 @@ pub struct Shape {
     pub size: usize,
     /// How many messages the object is to hold, where it counts them.
     pub depth: usize,
-    /// Whether several producers or consumers are to have it.
-    pub several: bool,
+    /// How many processes send to it.
+    pub producers: u32,
+    /// How many receive from it.
+    pub consumers: u32,
 }
 
 impl Shape {

@@ -7,7 +7,7 @@ use crate::{Ability, Contender, Shape};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{self, BufRead, Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::process::ExitCode;
 use std::str::FromStr;
 
@@ -61,19 +61,7 @@ pub fn serve(contenders: &[Contender]) -> io::Result<()> {
     let mut line = String::new();
     let mut input = io::stdin().lock();
     while input.read_line(&mut line)? > 0 {
-        let answer = match request(contenders, line.trim_end_matches('\n')) {
-            Ok(run) => {
-                let names = run.names.clone();
-                let who = run.who;
-                let answer = apart(run, out.as_fd())?;
-                for name in &names {
-                    (who.unlink)(name);
-                }
-                answer
-            }
-            Err(error) => Some(failed(&error)),
-        };
-        let Some(answer) = answer else { break };
+        let Some(answer) = answer(contenders, line.trim_end_matches('\n'), out.as_fd())? else { break };
         writeln!(out, "{answer}")?;
         out.flush()?;
         line.clear();
@@ -95,12 +83,30 @@ pub fn clean(contenders: &[Contender], name: &str) -> io::Result<()> {
     Ok(())
 }
 
+/// Does what a line asks for, and gives back what to say; none when nobody is there to hear it.
+fn answer(contenders: &[Contender], line: &str, out: BorrowedFd<'_>) -> io::Result<Option<String>> {
+    let mut run = match request(contenders, line) {
+        Ok(run) => run,
+        Err(error) => return Ok(Some(refusal("failed", &error))),
+    };
+    run.shape = match outcome(|| (run.who.fit)(run.shape)) {
+        Ok(shape) => shape,
+        Err(error) => return Ok(Some(refusal("cannot", &error))),
+    };
+    let answer = apart(&run, out)?;
+    for name in &run.names {
+        (run.who.unlink)(name);
+    }
+    Ok(answer)
+}
+
 /// Does a run in a process of its own, and gives back its line; none when nobody is there to read it.
-fn apart(run: Run<'_>, out: std::os::fd::BorrowedFd<'_>) -> io::Result<Option<String>> {
+fn apart(run: &Run<'_>, out: BorrowedFd<'_>) -> io::Result<Option<String>> {
     let (mut answers, mut answer) = sys::pipe()?;
     let pid = match sys::fork()? {
         Fork::Child => {
-            let line = outcome(|| works::work(run)).map_or_else(|error| failed(&error), |answer| told(&answer));
+            let line =
+                outcome(|| works::work(run)).map_or_else(|error| refusal("failed", &error), |answer| told(&answer));
             sys::exit(i32::from(answer.write_all(line.as_bytes()).is_err()));
         }
         Fork::Parent(pid) => pid,
@@ -115,7 +121,7 @@ fn apart(run: Run<'_>, out: std::os::fd::BorrowedFd<'_>) -> io::Result<Option<St
     // Those it left behind are killed with it, and come here.
     while let Some(ended) = sys::wait_any()? {
         if let (true, Some(wrong)) = (ended.pid == pid, ended.wrong) {
-            line = failed(&io::Error::other(wrong));
+            line = refusal("failed", &io::Error::other(wrong));
         }
     }
     Ok(is_heard.then_some(line))
@@ -134,9 +140,9 @@ fn told(answer: &Answer) -> String {
     line
 }
 
-fn failed(error: &io::Error) -> String {
+fn refusal(verdict: &str, error: &io::Error) -> String {
     let sentence = error.to_string().replace(|c: char| c.is_control(), " ");
-    format!("failed\t{}", if sentence.is_empty() { "it did not say why" } else { &sentence })
+    format!("{verdict}\t{}", if sentence.is_empty() { "it did not say why" } else { &sentence })
 }
 
 fn refuse(sentence: &str) -> io::Error {
@@ -174,15 +180,17 @@ fn request<'a>(contenders: &'a [Contender], line: &str) -> io::Result<Run<'a>> {
         .filter(|cpus| !cpus.is_empty())
         .map(|cpus| cpus.split(',').map(|cpu| number("cpus", cpu)).collect())
         .transpose()?;
-    let (producers, consumers) = (field(&fields, "producers", 1)?, field(&fields, "consumers", 1)?);
-    let several = producers > 1 || consumers > 1;
+    let shape = Shape {
+        size: field(&fields, "size", 64)?,
+        depth: field(&fields, "depth", 64)?,
+        producers: field(&fields, "producers", 1)?,
+        consumers: field(&fields, "consumers", 1)?,
+    };
     Ok(Run {
         who,
         work: *work,
-        shape: Shape { size: field(&fields, "size", 64)?, depth: field(&fields, "depth", 64)?, several },
+        shape,
         messages: field(&fields, "messages", 100_000)?,
-        producers,
-        consumers,
         priorities: field(&fields, "priorities", 1)?,
         cpus: cpus.map(|cpus| [cpus[0], *cpus.last().unwrap_or(&cpus[0])]),
         names: names(must("name")?)?,

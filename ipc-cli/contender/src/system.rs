@@ -20,6 +20,7 @@ pub fn system() -> Vec<Contender> {
         fit: Ok,
         create,
         unlink: |_| (),
+        needs_name: false,
     };
     let has_queues = Path::new(LIMITS).exists();
     vec![
@@ -36,7 +37,10 @@ pub fn system() -> Vec<Contender> {
             ..messages("fifo", &[Stream, Pair, PingPong, Asleep, Open, Idle, Many], fifo)
         },
         messages("unix stream", &[Stream, Pair, PingPong, Asleep, Idle], unix_stream),
-        messages("unix seqpacket", &[Stream, Pair, PingPong, Asleep, Idle, Many], unix_seqpacket),
+        Contender {
+            fit: fit_packet,
+            ..messages("unix seqpacket", &[Stream, Pair, PingPong, Asleep, Idle, Many], unix_seqpacket)
+        },
         Contender {
             kind: Kind::Semaphore,
             unlink: NamedSemaphore::unlink,
@@ -102,7 +106,7 @@ impl Handle for Queued {
 /// # Errors
 /// They are larger.
 pub fn fit_pipe(shape: Shape) -> io::Result<Shape> {
-    if shape.several && shape.size > libc::PIPE_BUF {
+    if shape.producers.max(shape.consumers) > 1 && shape.size > libc::PIPE_BUF {
         let sentence = "a pipe keeps messages of several producers whole up to PIPE_BUF, 4096 bytes";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, sentence));
     }
@@ -184,6 +188,18 @@ struct Packets {
     to: File,
     shape: Shape,
     message: Vec<u8>,
+}
+
+/// What a socket takes at once goes into its buffer, beside some bytes of the kernel's.
+fn fit_packet(shape: Shape) -> io::Result<Shape> {
+    const OWN: usize = 32;
+    let path = "/proc/sys/net/core/wmem_default";
+    let room: usize = fs::read_to_string(path)?.trim().parse().map_err(io::Error::other)?;
+    if shape.size + OWN > room {
+        let sentence = format!("net.core.wmem_default={room} is too little for messages of {} bytes", shape.size);
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, sentence));
+    }
+    Ok(shape)
 }
 
 fn unix_seqpacket(_: &str, shape: Shape) -> io::Result<Opener> {

@@ -13,8 +13,6 @@ pub struct Run<'a> {
     pub work: Ability,
     pub shape: Shape,
     pub messages: u64,
-    pub producers: u32,
-    pub consumers: u32,
     pub priorities: u32,
     /// Two that its processes run on; none where they are not pinned.
     pub cpus: Option<[usize; 2]>,
@@ -34,18 +32,17 @@ pub struct Answer {
 ///
 /// # Errors
 /// A sentence: it cannot be done, or was not done right.
-pub fn work(mut run: Run<'_>) -> io::Result<Answer> {
+pub fn work(run: &Run<'_>) -> io::Result<Answer> {
     run.judge()?;
-    run.shape = (run.who.fit)(run.shape)?;
     let control = Control::new()?;
     match run.work {
-        Ability::Stream if run.who.kind == Kind::Floor => alone(&run, control),
-        Ability::Stream => stream(&run, control),
-        Ability::Pair => alone(&run, control).map(|answer| Answer { cpu: None, ..answer }),
-        Ability::PingPong => ping_pong(&run, control),
-        Ability::Asleep => asleep(&run, control),
-        Ability::Open => open(&run, control),
-        Ability::Idle => idle(&run, control),
+        Ability::Stream if run.who.kind == Kind::Floor => alone(run, control),
+        Ability::Stream => stream(run, control),
+        Ability::Pair => alone(run, control).map(|answer| Answer { cpu: None, ..answer }),
+        Ability::PingPong => ping_pong(run, control),
+        Ability::Asleep => asleep(run, control),
+        Ability::Open => open(run, control),
+        Ability::Idle => idle(run, control),
         _ => Err(wrong("this is no work")),
     }
 }
@@ -53,12 +50,13 @@ pub fn work(mut run: Run<'_>) -> io::Result<Answer> {
 impl Run<'_> {
     fn judge(&self) -> io::Result<()> {
         let has = |ability| self.who.abilities.contains(&ability);
-        let sides = u64::from(self.producers) + u64::from(self.consumers);
+        let sides = u64::from(self.shape.producers) + u64::from(self.shape.consumers);
         let refused = if !has(self.work) {
             "the contender cannot do this work"
         } else if self.shape.size < 8 {
             "a message has 8 bytes at least"
-        } else if self.shape.depth == 0 || self.messages == 0 || self.producers == 0 || self.consumers == 0 {
+        } else if self.shape.depth == 0 || self.messages == 0 || self.shape.producers == 0 || self.shape.consumers == 0
+        {
             "depth, messages, producers and consumers are 1 at least"
         } else if self.messages >= 1 << 48 || sides > ROLES as u64 {
             "that many messages, producers or consumers are more than a message can tell apart"
@@ -78,9 +76,9 @@ impl Run<'_> {
         (self.who.create)(&self.names[which], self.shape)
     }
 
-    /// Removes what has a name, once all have it open.
+    /// Removes what has a name and needs none, once all have it open.
     fn unlink(&self) {
-        for name in &self.names {
+        for name in self.names.iter().filter(|_| !self.who.needs_name) {
             (self.who.unlink)(name);
         }
     }
@@ -91,12 +89,12 @@ impl Run<'_> {
 
     /// How many processes stream.
     fn sides(&self) -> usize {
-        (self.producers + self.consumers) as usize
+        (self.shape.producers + self.shape.consumers) as usize
     }
 
     /// How many of the messages are a producer's.
     fn share(&self, producer: u32) -> u64 {
-        let upto = |producer: u32| u128::from(self.messages) * u128::from(producer) / u128::from(self.producers);
+        let upto = |producer: u32| u128::from(self.messages) * u128::from(producer) / u128::from(self.shape.producers);
         (upto(producer + 1) - upto(producer)) as u64
     }
 }
@@ -115,8 +113,8 @@ fn each(nanoseconds: u64, messages: u64) -> f64 {
 fn stream(run: &Run<'_>, control: Control) -> io::Result<Answer> {
     let opener = run.create(0)?;
     let opener = &opener;
-    let one_to_one = run.producers == 1 && run.consumers == 1;
-    let producers = (0..run.producers).map(|me| -> Role<'_> {
+    let one_to_one = run.shape.producers == 1 && run.shape.consumers == 1;
+    let producers = (0..run.shape.producers).map(|me| -> Role<'_> {
         Box::new(move || {
             one_to_one.then(|| run.pin(0)).transpose()?;
             let mut to = opener(End::Sender)?;
@@ -126,7 +124,7 @@ fn stream(run: &Run<'_>, control: Control) -> io::Result<Answer> {
             Ok(())
         })
     });
-    let consumers = (run.producers..run.producers + run.consumers).map(|me| -> Role<'_> {
+    let consumers = (run.shape.producers..run.shape.producers + run.shape.consumers).map(|me| -> Role<'_> {
         Box::new(move || {
             one_to_one.then(|| run.pin(1)).transpose()?;
             let mut from = opener(End::Receiver)?;
@@ -140,7 +138,7 @@ fn stream(run: &Run<'_>, control: Control) -> io::Result<Answer> {
 
     let sides =
         |from: u32, count: u32| -> Vec<Side> { (from..from + count).map(|me| control.side(me as usize)).collect() };
-    let (sent, received) = (sides(0, run.producers), sides(run.producers, run.consumers));
+    let (sent, received) = (sides(0, run.shape.producers), sides(run.shape.producers, run.shape.consumers));
     let all = |sides: &[Side], what: fn(&Side) -> u64| sides.iter().map(what).fold(0, u64::wrapping_add);
     let (went, came) = (all(&sent, |side| side.messages), all(&received, |side| side.messages));
     if came != went {
@@ -152,7 +150,7 @@ fn stream(run: &Run<'_>, control: Control) -> io::Result<Answer> {
     let begin = received.iter().filter(|side| side.begin > 0).map(|side| side.begin).min().unwrap_or(0);
     let end = received.iter().map(|side| side.end).max().unwrap_or(0);
     let cpu = |sides: &[Side]| each(all(sides, |side| side.cpu), all(sides, |side| side.counted));
-    let counted = run.messages - (0..run.producers).map(|me| warm(run.share(me))).sum::<u64>();
+    let counted = run.messages - (0..run.shape.producers).map(|me| warm(run.share(me))).sum::<u64>();
     Ok(Answer { ns: Some(each(end - begin, counted)), cpu: Some(cpu(&sent) + cpu(&received)), samples: Vec::new() })
 }
 
@@ -160,7 +158,7 @@ fn produce(run: &Run<'_>, control: Control, me: u32, to: &mut dyn Handle) -> io:
     let mut source = Source::new(me, run.priorities);
     let messages = run.share(me);
     // What mixed priorities cost depends on the depth: so the object is full when the race begins.
-    let before = if run.priorities > 1 { run.shape.depth as u64 / u64::from(run.producers) } else { 0 };
+    let before = if run.priorities > 1 { run.shape.depth as u64 / u64::from(run.shape.producers) } else { 0 };
     for _ in 0..before.min(messages) {
         to.send(source.next())?;
     }
@@ -176,8 +174,8 @@ fn produce(run: &Run<'_>, control: Control, me: u32, to: &mut dyn Handle) -> io:
         to.send(source.next())?;
     }
     let cpu = sys::cpu() - cpu;
-    if control.is_last_of(run.producers) {
-        for _ in 0..run.consumers {
+    if control.is_last_of(run.shape.producers) {
+        for _ in 0..run.shape.consumers {
             to.send(Word::END)?;
         }
     }
@@ -186,12 +184,12 @@ fn produce(run: &Run<'_>, control: Control, me: u32, to: &mut dyn Handle) -> io:
 }
 
 fn consume(run: &Run<'_>, control: Control, from: &mut dyn Handle) -> io::Result<Side> {
-    let mut ledger = Ledger::new(run.producers, run.consumers, run.priorities);
+    let mut ledger = Ledger::new(run.shape.producers, run.shape.consumers, run.priorities);
     control.start_line(run.sides());
     // One consumer knows how many come; of several, each looks at how far a producer is.
-    let only = run.consumers == 1;
+    let only = run.shape.consumers == 1;
     let early = warm(run.messages);
-    let early_of_each = warm(run.messages / u64::from(run.producers));
+    let early_of_each = warm(run.messages / u64::from(run.shape.producers));
     let mut ended = false;
     let mut is_warm = early == 0;
     while !is_warm && !ended {

@@ -200,6 +200,7 @@ fn contenders() -> Vec<Contender> {
         fit: Ok,
         create,
         unlink: |_| (),
+        needs_name: false,
     };
     let named =
         |name, create| Contender { unlink: |name| drop(std::fs::remove_file(trace(name))), ..contender(name, create) };
@@ -234,6 +235,7 @@ fn contenders() -> Vec<Contender> {
             }))
         }),
         contender("never made", |_, _| Err(io::Error::other("there is no wood"))),
+        Contender { fit: |_| panic!("no fit"), ..contender("unfit", |_, shape| datagrams(Fault::None, shape)) },
         contender("dies unmade", |_, _| std::process::abort()),
         Contender { absent: Some("grow a tree"), ..contender("absent", |_, _| Err(io::ErrorKind::NotFound.into())) },
         Contender {
@@ -557,11 +559,18 @@ promises! {
             ("right", "stream", "producers=4294967295 consumers=4294967295", "more than a message can tell apart"),
             ("right", "stream", "cpus=1000000", "cannot run on CPU 1000000"),
             ("unix stream", "stream", "producers=2", "several producers"),
-            ("pipe", "stream", "producers=2 size=5000", "PIPE_BUF"),
-            ("mqueue", "stream", "size=1000000000", "fs.mqueue.msgsize_max"),
         ] {
             let sentence = server.failure(who, work, more);
             assert!(sentence.contains(why), "{who} {work} {more}: {sentence}");
+        }
+        for (who, more, why) in [
+            ("pipe", "producers=2 size=5000", "PIPE_BUF"),
+            ("mqueue", "size=1000000000", "fs.mqueue.msgsize_max"),
+            ("unix seqpacket", "size=1000000000", "net.core.wmem_default"),
+            ("unfit", "", "it panicked: no fit"),
+        ] {
+            let answer = server.run(who, "stream", more);
+            assert!(answer.starts_with("cannot\t") && answer.contains(why), "{who} {more}: {answer}");
         }
         for line in ["", "jump", "run", "run\tcontender=right\twork=stream", "run\tcontender=right\twork=stream\tname=/a/b"] {
             let answer = server.answer(line);

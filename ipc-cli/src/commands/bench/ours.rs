@@ -21,6 +21,7 @@ pub fn contenders() -> Vec<Contender> {
         fit: Ok,
         create,
         unlink: |_| (),
+        needs_name: false,
     };
     let shared = |name, abilities, create| Contender {
         waits: Waits::SpinsThenBlocks,
