@@ -27,7 +27,7 @@ SAMPLES = 20_000
 LAP, LAP_BYTES = 1_000, 1 << 20  # what is made beforehand, and sent again and again
 BLOCKS = 200  # of messages, after each of which one of several consumers looks at the clocks
 REST = 0.001
-LIBC = ctypes.CDLL(None, use_errno=True)
+LIBC = ctypes.CDLL(None)
 
 Send = Callable[..., object]
 Receive = Callable[[], object]
@@ -164,10 +164,10 @@ class Messages(Contender):
         return parcel.message
 
     def settle(self) -> None:
-        """Waits until what this and all other processes have sent is in the receivers' order."""
+        """Waits until whatever is sent from now on comes after all that any process has sent."""
 
     def flush(self) -> None:
-        """Waits until what was sent has left this process, which then sends no more."""
+        """Waits until what was sent has left this process, which sends no more."""
 
 
 class Semaphore(Contender):
@@ -324,8 +324,8 @@ def together(roles: Iterable[tuple[str, Role]]) -> list[Any]:
 def cpu_of(pid: int) -> int:
     """The nanoseconds that another process has computed."""
     clock = ctypes.c_int()
-    if error := LIBC.clock_getcpuclockid(pid, ctypes.byref(clock)):
-        raise OSError(error, os.strerror(error))
+    if LIBC.clock_getcpuclockid(pid, ctypes.byref(clock)) != 0:
+        raise Refused("who was to wait did not: more came than was sent, or more than its depth")
     return time.clock_gettime_ns(clock.value)
 
 
@@ -517,7 +517,7 @@ def finish(request: Request, sending: float, consumers: list[list[Stamp]]) -> An
     )
     came = accumulate(count for _, count in steps)
     begin, warm = next(
-        (time, came) for (time, _), came in zip(steps, came, strict=True) if came >= request.warm
+        (when, came) for (when, _), came in zip(steps, came, strict=True) if came >= request.warm
     )
     end = max(stamps[-1].time for stamps in consumers)
     cpu = counted = 0
