@@ -57,14 +57,32 @@ impl Output {
         self.wait(None, PollFlags::empty(), Deadline::NEVER).map(drop)
     }
 
-    pub fn write(&mut self, mut data: &[u8]) -> Result<(), Failure> {
+    /// Shortens `data` by what is written.
+    pub fn write(&mut self, data: &mut &[u8]) -> Result<(), Failure> {
         while !data.is_empty() {
             self.wait(None, PollFlags::OUT, Deadline::NEVER)?;
-            match self.file.write(&data[..data.len().min(PIECE)]) {
-                Ok(count) => data = &data[count..],
-                Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
-                Err(error) => return Err(error.into()),
+            self.write_piece(data)?;
+        }
+        Ok(())
+    }
+
+    /// Without waiting, whatever signal has come: for what would be lost. Whether all of it is written.
+    pub fn write_at_once(&mut self, data: &mut &[u8]) -> bool {
+        while !data.is_empty() {
+            let mut watched = [PollFd::from_borrowed_fd(self.file.as_fd(), PollFlags::OUT)];
+            let polled = poll(&mut watched, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+            if polled == Ok(0) || polled.is_ok() && self.write_piece(data).is_err() {
+                return false;
             }
+        }
+        true
+    }
+
+    fn write_piece(&mut self, data: &mut &[u8]) -> io::Result<()> {
+        match self.file.write(&data[..data.len().min(PIECE)]) {
+            Ok(count) => *data = &data[count..],
+            Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
+            Err(error) => return Err(error),
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Objects, Talk, Terminal, UNIPC, WATCHDOG, start_command, until};
+use common::{Objects, Talk, Terminal, UNIPC, WATCHDOG, children, start_command, until};
 use std::collections::BTreeSet;
 use std::fs;
 use unipc::Queue;
@@ -337,6 +337,27 @@ fn a_message_of_engine_posix_goes_back_too_when_a_signal_ends_the_receiver() {
     assert!(all.into_iter().eq(0..16));
 }
 
+/// Whether a command is in this state.
+fn is(talk: &Talk, state: char) -> bool {
+    children(std::process::id() as i32).contains(&(talk.child.id(), state))
+}
+
+#[test]
+fn a_message_that_cannot_go_back_is_printed_where_there_is_room() {
+    let objects = queue("posix", "--max-messages 1 --message-size 8K");
+    let receiver = start(&["receive", "--follow", "--framing", "none", &objects.name]);
+    let messages = vec![vec![b'm'; 8000]; 10];
+    // Eight fill the pipe, the ninth is in hand, and the tenth has its place.
+    assert_eq!(start(&["send", "-F", "length", &objects.name]).talk(&counted(&messages)).code, 0);
+    receiver.child.signal(19).unwrap();
+    until("it has stopped", || is(&receiver, 'T'));
+    receiver.child.stdout.as_ref().unwrap().read_full(&mut vec![0; 32000], WATCHDOG).unwrap();
+    receiver.child.signal(15).unwrap();
+    receiver.child.signal(18).unwrap();
+    let done = receiver.talk(b"");
+    assert_eq!((done.signal, done.err(), done.stdout.len()), (Some(15), "", 9 * 8000 - 32000));
+}
+
 #[test]
 fn a_message_that_cannot_go_back_is_named_as_lost() {
     let objects = queue("posix", "--max-messages 1 --message-size 8K");
@@ -345,6 +366,7 @@ fn a_message_that_cannot_go_back_is_named_as_lost() {
     // Eight fill the pipe, the ninth is in hand, and the tenth has its place.
     assert_eq!(start(&["send", "-F", "length", &objects.name]).talk(&counted(&messages)).code, 0);
     receiver.child.signal(15).unwrap();
+    until("it has ended", || is(&receiver, 'Z')); // the pipe is full as long as that
     let done = receiver.talk(b"");
     let cause = format!("send to queue {}: the queue is full", objects.name);
     let sentence = format!("unipc: a message of 8000 bytes was not printed and is lost: {cause}\n");

@@ -127,7 +127,10 @@ fn read(fifo: &Fifo, follow: bool, waiting: &Waiting) -> Result<(), Failure> {
             Ok(0) => return Ok(()),
             Ok(count) => {
                 any = true;
-                output.write(&buffer[..count])?;
+                let mut left = &buffer[..count];
+                output.write(&mut left).inspect_err(|_| {
+                    output.write_at_once(&mut left); // it cannot go back
+                })?;
             }
             Err(error) if !error.would_block() => return Err(error.into()),
             Err(_) if waiting.no_wait && any => return Ok(()),

@@ -79,9 +79,10 @@ with NUL bytes by 'nul'. Messages are printed as they are, when they come.
 What is not printed as a whole stays in the queue: if the reader leaves, the disk
 is full, or a signal ends this, the message in hand goes back (on engine shm to
 its place, on engine posix behind the others of its priority; if there the queue
-has become full or forbids sending, it is lost, which is said). On engine shm that holds even for SIGKILL. What
-stands in a pipe has been printed: in 'unipc receive --follow Q | head -1' it may
-hold more messages than head has read. 'unipc receive Q' takes one.";
+has become full or forbids sending, it is printed after all, or, where that would
+wait, lost, which is said). On engine shm that holds even for SIGKILL. What stands in
+a pipe has been printed: in 'unipc receive --follow Q | head -1' it may hold more
+messages than head has read. 'unipc receive Q' takes one.";
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let queue = Arc::new(open(arguments)?);
@@ -162,19 +163,24 @@ impl Taken<'_> {
         };
         match self {
             Taken::Borrowed(message) => {
-                output.write(&framed(message.to_vec()?, message.priority()))?; // or it is dropped, and goes back
+                output.write(&mut &framed(message.to_vec()?, message.priority())[..])?; // or it is dropped, and goes back
                 Ok(message.release()?)
             }
             Taken::Received(Message { data, priority }) => {
-                output.write(&framed(data.clone(), priority)).inspect_err(|_| put_back(queue, &data, priority))
+                let framed = framed(data.clone(), priority);
+                let mut left = &framed[..];
+                output.write(&mut left).inspect_err(|_| save(queue, &data, priority, output, left))
             }
         }
     }
 }
 
-fn put_back(queue: &Queue, data: &[u8], priority: u32) {
+/// Puts a message back that was not printed, or prints what is left of it after all.
+fn save(queue: &Queue, data: &[u8], priority: u32, output: &mut Output, mut left: &[u8]) {
     if let Err(error) = queue.try_send(data, priority) {
-        let len = data.len();
-        crate::failure::say(format_args!("a message of {len} bytes was not printed and is lost: {error}"));
+        if !output.write_at_once(&mut left) {
+            let len = data.len();
+            crate::failure::say(format_args!("a message of {len} bytes was not printed and is lost: {error}"));
+        }
     }
 }
