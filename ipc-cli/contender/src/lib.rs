@@ -63,7 +63,8 @@
 //!
 //! # Processes
 //! A program that serves forks, and so has one thread; that is looked at, and refused otherwise. It adopts orphans
-//! of its descendants and waits for every child, so it has none of its own. Nothing here outlives it.
+//! of its descendants and waits for every child, with SIGCHLD at its default, so it has none of its own. Nothing here
+//! outlives it.
 #![deny(unsafe_code)]
 
 mod floor;

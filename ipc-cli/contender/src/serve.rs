@@ -39,7 +39,7 @@ pub fn main(contenders: &[Contender]) -> ExitCode {
 /// # Errors
 /// Standard input or output failed; the process has several threads, or no right to fork.
 pub fn serve(contenders: &[Contender]) -> io::Result<()> {
-    sys::adopt_orphans()?;
+    sys::adopt_children()?;
     sys::unlimit_queues();
     let mut out = io::stdout().lock();
     for who in contenders {

@@ -56,10 +56,16 @@ pub fn exit(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-/// Lets orphans among the descendants become children of this process.
-pub fn adopt_orphans() -> io::Result<()> {
+/// Lets orphans among the descendants become children of this process, and all of them be waited for, also
+/// where it was started with SIGCHLD ignored.
+pub fn adopt_children() -> io::Result<()> {
     // SAFETY: the call has no memory to err about.
-    done(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) }).map(drop)
+    done(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) })?;
+    // SAFETY: this is no handler.
+    match unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) } {
+        libc::SIG_ERR => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
 }
 
 /// How a process ended; none where it did well.

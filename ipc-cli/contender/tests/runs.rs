@@ -293,7 +293,11 @@ fn program(arguments: &[&str]) -> Command {
 
 impl Server {
     fn start() -> Server {
-        let mut child = program(&["contenders"]).stderr(Stdio::null()).spawn().unwrap();
+        Server::of(program(&["contenders"]))
+    }
+
+    fn of(mut command: Command) -> Server {
+        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
         let (requests, answers) = (child.stdin.take(), child.stdout.take().map(BufReader::new));
         let mut server = Server { child, requests, answers, hello: Vec::new() };
         while server.hello.last().is_none_or(|line| line != "ready") {
@@ -346,9 +350,15 @@ impl Server {
         -(self.child.id() as i32)
     }
 
-    /// Whether any process of its group is left, itself apart, which was waited for.
+    /// Whether any process of its group still runs: zombies are somebody else's matter.
     fn is_anybody_left(&self) -> bool {
-        unsafe { libc::kill(self.group(), 0) == 0 }
+        let runs = |process: std::fs::DirEntry| {
+            let stat = std::fs::read_to_string(process.path().join("stat")).ok()?;
+            let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+            let (state, group) = (fields.next()?, fields.nth(1)?);
+            Some(group == self.child.id().to_string() && state != "Z")
+        };
+        std::fs::read_dir("/proc").unwrap().flatten().any(|process| runs(process) == Some(true))
     }
 }
 
@@ -605,6 +615,29 @@ promises! {
             assert!(!trace(&name).exists());
         }
         assert!(!clean("/a/b").status.success());
+    }
+
+    fn what_a_program_has_forked_dies_with_it() {
+        let mut server = Server::start();
+        let name = name();
+        server.ask(&format!("run\tcontender=hangs\twork=stream\tmessages=1000\tname={name}"));
+        until(|| trace(&name).exists());
+        server.child.kill().unwrap();
+        server.child.wait().unwrap();
+        until(|| !server.is_anybody_left());
+        clean(&name);
+    }
+
+    fn children_are_waited_for_where_they_were_ignored() {
+        let mut command = program(&["contenders"]);
+        unsafe {
+            command.pre_exec(|| {
+                libc::signal(libc::SIGCHLD, libc::SIG_IGN);
+                Ok(())
+            });
+        }
+        let mut server = Server::of(command);
+        assert_eq!(server.failure("dies", "stream", ""), "a process of it died of signal 6");
     }
 
     fn a_program_to_which_nobody_listens_ends_what_it_does() {
