@@ -10,6 +10,7 @@ A package that is not there is absent; this requirements.txt and that of tests h
 # mypy: disable-error-code="no-any-return"
 
 import contextlib
+import errno
 import fcntl
 import importlib
 import multiprocessing
@@ -18,7 +19,7 @@ import select
 import struct
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,19 @@ def fit(request: Request) -> int:
     return min(request.depth, limit("msg_max"))
 
 
+@contextlib.contextmanager
+def charged(queue: Messages) -> Iterator[None]:
+    """Where a queue is made that may be more than a user can have."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EMFILE, None):  # posix_ipc gives none
+            raise
+        most = resource.getrlimit(resource.RLIMIT_MSGQUEUE)[0]
+        what = f"{queue.depth} messages of {queue.size} bytes"
+        raise Cannot(f"{what} are beyond RLIMIT_MSGQUEUE={most}, which is for all queues") from None
+
+
 def widen(fd: int, size: int) -> None:
     """Lets a pipe hold a message of so many bytes while nobody reads."""
     if fcntl.fcntl(fd, fcntl.F_GETPIPE_SZ) < size:
@@ -89,7 +103,8 @@ class UnipcQueue(Messages):
         super().__init__(name, request)
         if self.engine == "posix":
             self.depth = fit(request)
-        unipc.Queue.create(name, self.depth, self.size, engine=self.engine).close()
+        with charged(self):
+            unipc.Queue.create(name, self.depth, self.size, engine=self.engine).close()
 
     @classmethod
     def unlink(cls, name: str) -> None:
@@ -264,9 +279,10 @@ class PosixIpc(Messages):
     def __init__(self, name: str, request: Request) -> None:
         super().__init__(name, request)
         self.depth = fit(request)
-        posix_ipc.MessageQueue(
-            name, posix_ipc.O_CREX, max_messages=self.depth, max_message_size=self.size
-        ).close()
+        with charged(self):
+            posix_ipc.MessageQueue(
+                name, posix_ipc.O_CREX, max_messages=self.depth, max_message_size=self.size
+            ).close()
 
     @classmethod
     def unlink(cls, name: str) -> None:
