@@ -705,6 +705,9 @@ impl Object {
     /// descriptor that is on its way through a socket. The kernel vouches for that by a lease (fcntl(2)), and as
     /// long as this has the lease nobody can open the object: from the proof to the removal nobody comes.
     ///
+    /// Of a queue of the system's the lease is given back just before: mq_open(3) keeps everybody from the names of all
+    /// queues while it waits for a lease. Who opens the queue in that microsecond has one without a name.
+    ///
     /// Who begins to open it in these microseconds is made to wait, and comes too late: to unipc it then does not
     /// exist, as is right; another program may be left with an object that has no name any more, as after any
     /// removal in the instant of opening.

@@ -1,7 +1,7 @@
 //! Who is provably dead, and how what is dead is removed.
 
-use super::Object;
-use super::scene;
+use super::{Kind, Object, scene};
+use crate::engine::Engine;
 use crate::error::{Errno, Error, Result};
 use crate::name::{self, NAME_MAX, Name};
 use crate::sys::observe::{self, Alone};
@@ -297,9 +297,15 @@ pub(super) fn remove_unused(object: &Object) -> Result<()> {
         if alone.is_wanted() {
             return Err(Errno::BUSY); // somebody has come, and waits for us
         }
+        // mq_open(3) waits for a lease while it keeps everybody from the names of queues: both would wait.
+        let _alone = (!is_systems_queue(object)).then_some(alone);
         unlink(object)
     };
     remove().map_err(|errno| fail(object, errno))
+}
+
+fn is_systems_queue(object: &Object) -> bool {
+    object.kind == Kind::Queue && object.engine == Engine::Posix
 }
 
 fn unlink(object: &Object) -> sys::Result<()> {

@@ -105,6 +105,16 @@ crate::promises! {
         is_dead(scratch.name());
     }
 
+    fn who_opens_a_queue_while_it_is_removed_and_who_removes_it_do_not_wait_for_each_other() {
+        // The kernel would end that after fs.lease-break-time, 45 s, each time.
+        let scratch = Scratch::new();
+        let _opener = Peer::start("open-and-close", &[scratch.name()]);
+        for _ in 0..150 {
+            drop(queue(Engine::Posix, &scratch, 1));
+            remove_unused(&only(scratch.name()));
+        }
+    }
+
     fn who_runs_out_of_descriptors_takes_nobody_for_dead() {
         let scratch = Scratch::new();
         let _maker = Peer::start("make-and-close", &[scratch.name()]);

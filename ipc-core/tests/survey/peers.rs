@@ -153,6 +153,7 @@ pub fn play(role: &str, arguments: &[&str]) {
             }
         }
         ("watch", [how, name]) => watch(how, name),
+        ("open-and-close", [name]) => open_and_close(name),
         ("judge-short-of-descriptors", [name]) => judge_short_of_descriptors(name),
         ("apart", [role, rest @ ..]) => apart(role, rest),
         ("headless", [role, rest @ ..]) => headless(role, rest),
@@ -217,6 +218,18 @@ fn judge_short_of_descriptors(name: &str) {
             assert!(!matches!(verdict, survey::Verdict::Dead(_)), "{verdict:?}");
         }
     });
+}
+
+/// As another program does: it waits where it has to.
+fn open_and_close(name: &str) -> ! {
+    let name = std::ffi::CString::new(name).unwrap();
+    ready();
+    loop {
+        let queue = unsafe { libc::mq_open(name.as_ptr(), libc::O_RDWR) };
+        if queue >= 0 {
+            unsafe { libc::mq_close(queue) };
+        }
+    }
 }
 
 fn watch(how: &str, name: &str) -> ! {
