@@ -130,7 +130,7 @@ PY := bindings/python examples tests examples/demo/run tests/run
 check: $(VENV)/ready $(BUILD)/wheel ## formatting and lints
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy -q --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS='-D warnings' $(CARGO) doc -q --no-deps -p unipc
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc -q --no-deps -p unipc -p unipc-contender
 	$(VENV)/bin/ruff check -q $(PY)
 	$(VENV)/bin/ruff format -q --check $(PY)
 	$(VENV)/bin/mypy --strict bindings/python/tests examples/python
@@ -140,7 +140,7 @@ check: $(VENV)/ready $(BUILD)/wheel ## formatting and lints
 model: ## model checking of queues in shared memory; UNIPC_TEST_LONG=1 takes 20 times as long
 	RUSTFLAGS='--cfg unipc_model' $(CARGO) test -q -p unipc --test model --target-dir $(TARGET)/model
 
-bench: lib wheel ## the queue against other queues, and calls against libc's own (docs/benchmarks.md)
+bench: lib wheel cli ## unipc beside others, in some ten minutes (docs/benchmarks.md); QUICK=1: in one
 	@tests/bench/run
 
 clean: ## remove what was built

@@ -1,5 +1,6 @@
 //! One file for each command.
 
+mod bench;
 mod clean;
 mod completions;
 mod doctor;
@@ -34,6 +35,7 @@ pub enum Command {
     Fifo(fifo::Arguments),
     Sem(sem::Arguments),
     Memory(memory::Arguments),
+    Bench(bench::Arguments),
     Completions(completions::Arguments),
     Manual(completions::ManualArguments),
 }
@@ -54,6 +56,7 @@ impl Command {
             Command::Fifo(arguments) => fifo::run(arguments),
             Command::Sem(arguments) => sem::run(arguments),
             Command::Memory(arguments) => memory::run(arguments),
+            Command::Bench(arguments) => bench::run(arguments),
             Command::Completions(arguments) => completions::run(arguments),
             Command::Manual(arguments) => completions::manual(arguments),
         }

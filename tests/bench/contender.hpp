@@ -115,6 +115,11 @@ struct Shape {
 
 enum Role { SENDS = 1, RECEIVES = 2, BOTH = SENDS | RECEIVES };
 
+/* What a contender cannot have, in a sentence: which is no failure. */
+struct Cannot : std::runtime_error {
+    using runtime_error::runtime_error;
+};
+
 /* One process's handle. It waits as long as it takes, in both directions, and fails by fail() or an exception. What a
  * contender derives from it has a constructor of (name, shape, role), which returns when messages can go, and may have
  * functions of its own in place of the static ones. */
@@ -123,7 +128,7 @@ struct Channel {
     virtual uint64_t receive() = 0;
     virtual ~Channel() = default;
 
-    /* The shape that it can have instead, or fail(). */
+    /* The shape that it can have instead, or throws Cannot. */
     static Shape fit(Shape shape) { return shape; }
     /* Makes what the constructor opens. A process of its own does, unless it can only be inherited. */
     static void make(const char *, Shape) {}
@@ -701,9 +706,9 @@ inline void answer(const Run &run, void (*work)(const Run &))
 {
     memset(static_cast<void *>(control), 0, sizeof *control);
     contending = run.who->name;
+    Run fitting = run;
+    fitting.shape = run.who->fit(run.shape);
     pid_t pid = start([&] {
-        Run fitting = run;
-        fitting.shape = run.who->fit(run.shape);
         outgoing.assign(fitting.shape.size, 'x');
         incoming.assign(fitting.shape.size, 0);
         work(fitting);
@@ -747,6 +752,8 @@ inline void respond(const std::vector<Contender> &contenders, const std::string 
         }
         Run run = understood(contenders, fields);
         answer(run, WORKS.at(fields["work"]));
+    } catch (const Cannot &cannot) {
+        printf("cannot\t%s\n", cannot.what());
     } catch (const Refused &refused) {
         std::string sentence = refused.what();
         std::replace_if(sentence.begin(), sentence.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');

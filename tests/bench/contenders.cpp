@@ -36,6 +36,18 @@
 
 static std::string in_tmp(const char *name, const char *suffix) { return std::string("/tmp") + name + suffix; }
 
+/* A limit of the kernel's message queues, where /proc tells it. */
+static size_t mqueue_limit(const char *name)
+{
+    size_t limit = SIZE_MAX;
+    if (FILE *file = fopen((std::string("/proc/sys/fs/mqueue/") + name).c_str(), "r")) {
+        if (fscanf(file, "%zu", &limit) != 1)
+            limit = SIZE_MAX;
+        fclose(file);
+    }
+    return limit;
+}
+
 /* ---- unipc: queues */
 
 template <class Handle> Handle *good(Handle *handle)
@@ -96,12 +108,13 @@ template <unipc_engine ENGINE> struct UnipcQueue final : UnipcObject<ENGINE> {
 
     static Shape fit(Shape shape)
     {
-        FILE *limit = ENGINE == UNIPC_ENGINE_POSIX ? fopen("/proc/sys/fs/mqueue/msg_max", "r") : nullptr;
-        size_t most;
-        if (limit && fscanf(limit, "%zu", &most) == 1)
-            shape.depth = std::min(shape.depth, most);
-        if (limit)
-            fclose(limit);
+        if (ENGINE != UNIPC_ENGINE_POSIX)
+            return shape;
+        size_t largest = mqueue_limit("msgsize_max");
+        if (shape.size > largest)
+            throw Cannot("fs.mqueue.msgsize_max allows messages of " + std::to_string(largest) + " bytes, and " +
+                         std::to_string(shape.size) + " are wanted");
+        shape.depth = std::min(shape.depth, mqueue_limit("msg_max"));
         return shape;
     }
 };
@@ -163,7 +176,7 @@ struct Stream : Channel {
     static Shape fit(Shape shape)
     {
         if (shape.many && shape.size > UNIPC_PIPE_BUF)
-            fail("unipc", "several share a pipe only with messages of up to 4096 bytes: longer ones are torn");
+            throw Cannot("several share a pipe only with messages of up to 4096 bytes: longer ones are torn");
         return shape;
     }
 };
@@ -496,7 +509,7 @@ struct Vyukov : Channel {
     static Shape fit(Shape shape)
     {
         if (shape.depth < 2 || shape.depth & (shape.depth - 1))
-            fail("the ring", "its depth must be a power of two, from 2");
+            throw Cannot("its depth must be a power of two, from 2");
         return shape;
     }
 

@@ -2,6 +2,7 @@
 
 use super::syscall;
 use std::ptr;
+use std::sync::OnceLock;
 
 unsafe extern "C" {
     fn pthread_setcancelstate(state: libc::c_int, old: *mut libc::c_int) -> libc::c_int;
@@ -14,13 +15,15 @@ pub fn id() -> u32 {
     unsafe { syscall!(SYS_gettid) }.unwrap_or(0) as u32
 }
 
-/// How many processors there are, whichever of them this thread may use: its peers may use others.
+/// How many processors there are, whichever of them this thread may use: its peers may use others. Asked once: libc
+/// reads a file for it.
 pub fn processors() -> usize {
+    static COUNT: OnceLock<usize> = OnceLock::new();
     if cfg!(unipc_model) {
         return 1; // nobody spins: it would only make the histories longer
     }
     // SAFETY: sysconf only reads.
-    unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) }.max(1) as usize
+    *COUNT.get_or_init(|| unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) }.max(1) as usize)
 }
 
 /// While it lives, this thread is not cancelled: for what libc alone can do, by a cancellation point.
