@@ -465,8 +465,12 @@ pub fn objects(kinds: &[Kind]) -> Survey {
     if kinds.iter().any(|kind| matches!(kind, Kind::Queue | Kind::Memory | Kind::Semaphore)) {
         memory::list(&scene, kinds, &mut survey);
     }
-    survey.objects.sort_by(|a, b| (a.kind, &a.name, a.inode).cmp(&(b.kind, &b.name, b.inode)));
+    sort(&mut survey.objects);
     survey
+}
+
+fn sort(objects: &mut [Object]) {
+    objects.sort_by(|a, b| (a.kind, &a.name, a.inode).cmp(&(b.kind, &b.name, b.inode)));
 }
 
 /// Looks for the objects that bear a name: "/orders" may be a queue of either engine, a semaphore and memory at
@@ -496,6 +500,7 @@ pub fn find(object: &str) -> Result<Vec<Object>> {
     survey.objects.retain(|found| found.path.as_ref() == Some(&path) || is_name && found.name == object);
     if is_name && !survey.objects.iter().any(|found| found.engine == Engine::Posix && found.kind == Kind::Queue) {
         survey.objects.extend(queues::by_name(object));
+        sort(&mut survey.objects);
     }
     if survey.objects.is_empty() {
         survey.objects.extend(pipes::by_path(operation, &path, is_name)?);

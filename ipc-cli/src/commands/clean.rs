@@ -14,8 +14,9 @@ use unipc::survey::{self, Kind, Object, Verdict};
 ///
 /// Dead is what nobody has open or mapped, and whose maker is gone. That nobody has it is not concluded from
 /// what can be seen, but asked of the kernel, in all namespaces and for all users; and nobody can come in between
-/// until it is removed (to a queue of engine posix for a microsecond at most). Queues of engine shm alone note who made them. Of everything else that nobody has
-/// it cannot be known who may come back to it: that is kept unless --unused is given.
+/// until it is removed (to a queue of engine posix for a microsecond at most). Queues of engine shm alone note
+/// who made them. Of everything else that nobody has it cannot be known who may come back to it: that is kept
+/// unless --unused is given.
 #[derive(clap::Args)]
 #[command(after_help = AFTER)]
 pub struct Arguments {

@@ -72,14 +72,16 @@ fn facts(path: &Path) -> Option<Facts> {
 /// A queue that no directory lists, but somebody has open.
 fn open(scene: &Scene, key: Key, target: &Path) -> Option<Object> {
     let openers = scene.openers(key);
-    let (process, descriptor) = openers.iter().find_map(|one| Some((&one.process, one.descriptor?)))?;
+    let process = openers.iter().find_map(|one| one.descriptor.map(|_| &one.process))?;
     let target = target.to_string_lossy();
     let (name, removed) = match target.strip_suffix(" (deleted)") {
         Some(name) => (name, true),
         None => (&*target, false),
     };
     let mut object = Object::new(Kind::Queue, Engine::Posix, name.to_owned(), key);
-    let is_ours = proc::namespace(&process.window.to_string(), "ipc") == proc::namespace("self", "ipc");
+    let other = proc::namespace(&process.window.to_string(), "ipc");
+    // Of one that has ended it is not told; the name then shows whether it is the same queue.
+    let is_ours = other.is_none() || other == proc::namespace("self", "ipc");
     object.kin.way = if removed {
         object.trouble.push("its name was removed: it goes with the last who has it open".into());
         Way::None("its name was removed before")
@@ -89,11 +91,19 @@ fn open(scene: &Scene, key: Key, target: &Path) -> Option<Object> {
         object.trouble.push(format!("it is in another IPC namespace, that of process {}", process.number));
         Way::None("it is in another IPC namespace")
     };
-    let path = path_of(process.window, descriptor);
-    if let Ok(facts) = observe::facts(&path, true) {
-        note(&mut object, &facts);
-    }
     object.openers = openers;
+    // Who had it may have closed it since: by its name it is found still.
+    if let Some((facts, file)) = again(&object) {
+        note(&mut object, &facts);
+        count(&mut object, file);
+        return Some(object);
+    }
+    let (path, facts) = object.openers.iter().find_map(|one| {
+        let path = path_of(one.process.window, one.descriptor?);
+        let facts = observe::facts(&path, true).ok()?;
+        ((facts.device, facts.inode) == key).then_some((path, facts))
+    })?;
+    note(&mut object, &facts);
     fill(&mut object, Path::new(OsStr::from_bytes(path.to_bytes())));
     Some(object)
 }
@@ -103,14 +113,14 @@ pub(super) fn by_name(name: &str) -> Option<Object> {
     let parsed = Name::new("find", name, NAME_MAX).ok()?;
     let mut object = Object::new(Kind::Queue, Engine::Posix, name.to_owned(), (0, 0));
     object.kin.way = Way::Queue;
-    match mq::open(&parsed.file(""), libc::O_RDONLY | libc::O_NONBLOCK, 0, None) {
-        Ok(fd) => {
-            let facts = observe::facts_of(fd.as_fd()).ok()?;
+    match observe::open_named_queue(&parsed.file("")) {
+        Ok(file) => {
+            let facts = observe::facts_of(file.as_fd()).ok()?;
             (object.device, object.inode) = (facts.device, facts.inode);
             note(&mut object, &facts);
-            count(&mut object, File::from(fd));
+            count(&mut object, file);
         }
-        Err(Errno(libc::EACCES)) => object.complain("what is in it cannot be seen", Errno(libc::EACCES)),
+        Err(errno @ (Errno::AGAIN | Errno(libc::EACCES))) => object.complain("what is in it cannot be seen", errno),
         Err(_) => return None,
     }
     Some(object)
@@ -130,12 +140,9 @@ pub(super) fn refresh(object: &mut Object) -> sys::Result<()> {
         fill(object, &path);
         return Ok(());
     }
-    // Our own is not opened: see `fill`.
-    if !object.openers.iter().any(|one| one.process.number == std::process::id()) {
-        if let Some(file) = again(object) {
-            count(object, file);
-            return Ok(());
-        }
+    if let Some((_, file)) = again(object) {
+        count(object, file);
+        return Ok(());
     }
     let open = object.openers.iter().find_map(|one| Some(path_of(one.process.window, one.descriptor?)));
     let path = open.ok_or(Errno::NOT_FOUND)?;
@@ -144,12 +151,16 @@ pub(super) fn refresh(object: &mut Object) -> sys::Result<()> {
     Ok(())
 }
 
-/// The queue of this name, if it still is this one.
-fn again(object: &Object) -> Option<File> {
+/// The queue of this name, if it still is this one; not our own, which is not opened: see `fill`.
+fn again(object: &Object) -> Option<(Facts, File)> {
+    let own = object.openers.iter().any(|one| one.process.number == std::process::id());
+    if own || !matches!(object.kin.way, Way::Queue) {
+        return None;
+    }
     let name = Name::new("look at", &object.name, NAME_MAX).ok()?;
-    let file = File::from(mq::open(&name.file(""), libc::O_RDONLY | libc::O_NONBLOCK, 0, None).ok()?);
+    let file = observe::open_named_queue(&name.file("")).ok()?;
     let facts = observe::facts_of(file.as_fd()).ok()?;
-    ((facts.device, facts.inode) == (object.device, object.inode)).then_some(file)
+    ((facts.device, facts.inode) == (object.device, object.inode)).then_some((facts, file))
 }
 
 fn c_path(path: &Path) -> sys::Result<CString> {

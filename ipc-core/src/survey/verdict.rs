@@ -215,7 +215,7 @@ fn open_file(object: &Object) -> sys::Result<File> {
 
 fn open_queue(object: &Object) -> sys::Result<File> {
     let name = Name::new("remove", &object.name, NAME_MAX).map_err(|_| Errno::INVALID)?;
-    same(object, File::from(mq::open(&name.file(""), libc::O_RDONLY | libc::O_NONBLOCK, 0, None)?))
+    same(object, observe::open_named_queue(&name.file(""))?)
 }
 
 fn same(object: &Object, file: File) -> sys::Result<File> {

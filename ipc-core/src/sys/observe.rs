@@ -89,17 +89,35 @@ fn statx(directory: i32, path: &CStr, flags: i32) -> Result<Facts> {
 /// device in its place is not waited for, and a symbolic link is ELOOP.
 pub fn open(path: &CStr) -> Result<File> {
     let flags = libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
-    match fs::open(path, flags | libc::O_NOATIME, 0) {
+    let opened = patiently(|| match fs::open(path, flags | libc::O_NOATIME, 0) {
         Err(Errno(libc::EPERM)) => fs::open(path, flags, 0), // another's file
         opened => opened,
+    });
+    opened.map(File::from)
+}
+
+/// Goes past who is [alone](Alone) with the file for some microseconds, as another who looks.
+fn patiently<T>(open: impl Fn() -> Result<T>) -> Result<T> {
+    const ASKED: u32 = 20;
+    const PAUSE: Duration = Duration::from_millis(1);
+    for _ in 1..ASKED {
+        match open() {
+            Err(Errno::AGAIN) => drop(fd::sleep(PAUSE)),
+            opened => return opened,
+        }
     }
-    .map(File::from)
+    open()
 }
 
 /// Opens a queue that another process has, by its descriptor, to count what is in it. Not for one that this
 /// process has: whatever closes such a descriptor takes back the process's registration for notification.
 pub fn open_queue(path: &CStr) -> Result<File> {
-    fs::open(path, libc::O_RDONLY | libc::O_NONBLOCK, 0).map(File::from)
+    patiently(|| fs::open(path, libc::O_RDONLY | libc::O_NONBLOCK, 0)).map(File::from)
+}
+
+/// The same by its name, without its slash.
+pub fn open_named_queue(name: &CStr) -> Result<File> {
+    patiently(|| mq::open(name, libc::O_RDONLY | libc::O_NONBLOCK, 0, None)).map(File::from)
 }
 
 /// The attributes of the queue that is this process's descriptor `number`; EBADF if it is none any more.

@@ -115,6 +115,18 @@ crate::promises! {
         }
     }
 
+    fn who_looks_while_another_judges_is_told_the_same() {
+        let scratch = Scratch::new();
+        queue(Engine::Posix, &scratch, 1).send(b"seen", 0).unwrap();
+        drop(Semaphore::create(scratch.name(), 7).unwrap());
+        let _judge = Peer::start("judge-on-and-on", &[scratch.name()]);
+        for _ in 0..200 {
+            let found = survey::find(scratch.name()).unwrap();
+            let told: Vec<_> = found.iter().map(|one| (one.messages, one.value, &one.trouble[..])).collect();
+            assert_eq!(told, [(Some(1), None, &[][..]), (None, Some(7), &[])]);
+        }
+    }
+
     fn who_runs_out_of_descriptors_takes_nobody_for_dead() {
         let scratch = Scratch::new();
         let _maker = Peer::start("make-and-close", &[scratch.name()]);

@@ -154,6 +154,16 @@ pub fn play(role: &str, arguments: &[&str]) {
         }
         ("watch", [how, name]) => watch(how, name),
         ("open-and-close", [name]) => open_and_close(name),
+        ("judge-on-and-on", [name]) => {
+            let objects = survey::find(name).unwrap();
+            ready();
+            loop {
+                for object in &objects {
+                    survey::verdict(object);
+                }
+                std::thread::sleep(std::time::Duration::from_micros(100));
+            }
+        }
         ("judge-short-of-descriptors", [name]) => judge_short_of_descriptors(name),
         ("apart", [role, rest @ ..]) => apart(role, rest),
         ("headless", [role, rest @ ..]) => headless(role, rest),
