@@ -73,10 +73,17 @@ fn facts(path: &Path) -> Option<Facts> {
 fn open(scene: &Scene, key: Key, target: &Path) -> Option<Object> {
     let openers = scene.openers(key);
     let process = openers.iter().find_map(|one| one.descriptor.map(|_| &one.process))?;
+    let held = openers.iter().find_map(|one| {
+        let path = path_of(one.process.window, one.descriptor?);
+        let facts = observe::facts(&path, true).ok()?;
+        ((facts.device, facts.inode) == key).then_some((path, facts))
+    });
     let target = target.to_string_lossy();
+    // A name may end so, too.
+    let is_named = held.as_ref().is_some_and(|(_, facts)| facts.links > 0);
     let (name, removed) = match target.strip_suffix(" (deleted)") {
-        Some(name) => (name, true),
-        None => (&*target, false),
+        Some(name) if !is_named => (name, true),
+        _ => (&*target, false),
     };
     let mut object = Object::new(Kind::Queue, Engine::Posix, name.to_owned(), key);
     let other = proc::namespace(&process.window.to_string(), "ipc");
@@ -98,11 +105,7 @@ fn open(scene: &Scene, key: Key, target: &Path) -> Option<Object> {
         count(&mut object, file);
         return Some(object);
     }
-    let (path, facts) = object.openers.iter().find_map(|one| {
-        let path = path_of(one.process.window, one.descriptor?);
-        let facts = observe::facts(&path, true).ok()?;
-        ((facts.device, facts.inode) == key).then_some((path, facts))
-    })?;
+    let (path, facts) = held?;
     note(&mut object, &facts);
     fill(&mut object, Path::new(OsStr::from_bytes(path.to_bytes())));
     Some(object)

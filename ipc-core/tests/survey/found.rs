@@ -153,6 +153,19 @@ crate::promises! {
         });
     }
 
+    fn a_name_that_looks_as_if_it_was_removed_is_a_name() {
+        let scratch = Scratch::new();
+        let name = format!("{} (deleted)", scratch.name());
+        let queue = Queue::options().max_messages(1).message_size(64).create(&name).unwrap();
+        let peer = Peer::start("have", &["posix", &name]);
+        drop(queue);
+        let found = survey::find(&name);
+        Queue::unlink(&name).unwrap();
+        assert!(found.is_ok_and(|found| found.len() == 1 && found[0].is_named() && has(&found[0], peer.pid())));
+        let removed = survey::objects(&[Kind::Queue]).objects.into_iter().find(|one| has(one, peer.pid())).unwrap();
+        assert_eq!((&*removed.name, removed.is_named()), (&*name, false));
+    }
+
     fn who_polls_is_told_as_who_waits_and_for_what() {
         let (empty, full) = (Scratch::new(), Scratch::new());
         let _empty = queue(Engine::Posix, &empty, 1);
