@@ -110,11 +110,20 @@ template <unipc_engine ENGINE> struct UnipcQueue final : UnipcObject<ENGINE> {
     {
         if (ENGINE != UNIPC_ENGINE_POSIX)
             return shape;
+        auto refuse = [&](const char *name, size_t most) -> Shape {
+            throw Cannot(name + ("=" + std::to_string(most)) + " allows no messages of " + std::to_string(shape.size) +
+                         " bytes");
+        };
         size_t largest = mqueue_limit("msgsize_max");
         if (shape.size > largest)
-            throw Cannot("fs.mqueue.msgsize_max allows messages of " + std::to_string(largest) + " bytes, and " +
-                         std::to_string(shape.size) + " are wanted");
-        shape.depth = std::min(shape.depth, mqueue_limit("msg_max"));
+            return refuse("fs.mqueue.msgsize_max", largest);
+        /* Of two queues, with what the kernel adds to a message where it counts it, or less. */
+        rlimit bytes;
+        getrlimit(RLIMIT_MSGQUEUE, &bytes);
+        size_t depth = bytes.rlim_cur / 2 / (shape.size + 128);
+        if (depth == 0)
+            return refuse("RLIMIT_MSGQUEUE", bytes.rlim_cur);
+        shape.depth = std::min({shape.depth, mqueue_limit("msg_max"), depth});
         return shape;
     }
 };

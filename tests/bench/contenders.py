@@ -10,7 +10,6 @@ A package that is not there is absent; this requirements.txt and that of tests h
 # mypy: disable-error-code="no-any-return"
 
 import contextlib
-import errno
 import fcntl
 import importlib
 import multiprocessing
@@ -19,7 +18,7 @@ import select
 import struct
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -56,24 +55,19 @@ def limit(name: str) -> int:
 
 
 def fit(request: Request) -> int:
-    """How deep a queue of the kernel's can be for it."""
-    if request.size > limit("msgsize_max"):
-        most = limit("msgsize_max")
-        raise Cannot(f"messages of {request.size} bytes are beyond fs.mqueue.msgsize_max={most}")
-    return min(request.depth, limit("msg_max"))
-
-
-@contextlib.contextmanager
-def charged(queue: Messages) -> Iterator[None]:
-    """Where a queue is made that may be more than a user can have."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.EMFILE, None):  # posix_ipc gives none
-            raise
-        most = resource.getrlimit(resource.RLIMIT_MSGQUEUE)[0]
-        what = f"{queue.depth} messages of {queue.size} bytes"
-        raise Cannot(f"{what} are beyond RLIMIT_MSGQUEUE={most}, which is for all queues") from None
+    """How deep each of two queues of the kernel's can be for it."""
+    largest, total = limit("msgsize_max"), resource.getrlimit(resource.RLIMIT_MSGQUEUE)[0]
+    # It adds some bytes to a message where it counts it, or less.
+    deepest = (
+        request.depth if total == resource.RLIM_INFINITY else total // 2 // (request.size + 128)
+    )
+    for name, most, allowed in (
+        ("fs.mqueue.msgsize_max", largest, request.size <= largest),
+        ("RLIMIT_MSGQUEUE", total, deepest > 0),
+    ):
+        if not allowed:
+            raise Cannot(f"{name}={most} allows no messages of {request.size} bytes")
+    return min(request.depth, limit("msg_max"), deepest)
 
 
 def widen(fd: int, size: int) -> None:
@@ -103,8 +97,7 @@ class UnipcQueue(Messages):
         super().__init__(name, request)
         if self.engine == "posix":
             self.depth = fit(request)
-        with charged(self):
-            unipc.Queue.create(name, self.depth, self.size, engine=self.engine).close()
+        unipc.Queue.create(name, self.depth, self.size, engine=self.engine).close()
 
     @classmethod
     def unlink(cls, name: str) -> None:
@@ -279,10 +272,11 @@ class PosixIpc(Messages):
     def __init__(self, name: str, request: Request) -> None:
         super().__init__(name, request)
         self.depth = fit(request)
-        with charged(self):
-            posix_ipc.MessageQueue(
-                name, posix_ipc.O_CREX, max_messages=self.depth, max_message_size=self.size
-            ).close()
+        flags = posix_ipc.O_CREX
+        queue = posix_ipc.MessageQueue(
+            name, flags, max_messages=self.depth, max_message_size=self.size
+        )
+        queue.close()
 
     @classmethod
     def unlink(cls, name: str) -> None:

@@ -53,24 +53,34 @@ pub fn system() -> Vec<Contender> {
 
 const LIMITS: &str = "/proc/sys/fs/mqueue";
 
-/// The shape nearest to the one asked for that message queues of the system can have.
+/// What the kernel adds to a message where it counts it, or less.
+const OVERHEAD: usize = 128;
+
+/// The shape nearest to the one asked for that two message queues of the system can have.
 ///
 /// # Errors
 /// Their messages may not have that size; the sentence names the limit.
 pub fn fit_message_queue(shape: Shape) -> io::Result<Shape> {
-    let limit = |name: &str| -> io::Result<usize> {
-        let path = format!("{LIMITS}/{name}");
-        let text =
-            fs::read_to_string(&path).map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))?;
-        text.trim().parse().map_err(io::Error::other)
+    let read =
+        |path: &str| fs::read_to_string(path).map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")));
+    let limit = |name: &str| read(&format!("{LIMITS}/{name}"))?.trim().parse::<usize>().map_err(io::Error::other);
+    let refuse = |name: &str, most: usize| {
+        let sentence = format!("{name}={most} allows no messages of {} bytes", shape.size);
+        Err(io::Error::new(io::ErrorKind::InvalidInput, sentence))
     };
     let largest = limit("msgsize_max")?;
     if shape.size > largest {
-        let sentence =
-            format!("fs.mqueue.msgsize_max allows messages of {largest} bytes, and {} are wanted", shape.size);
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, sentence));
+        return refuse("fs.mqueue.msgsize_max", largest);
     }
-    Ok(Shape { depth: shape.depth.min(limit("msg_max")?), ..shape })
+    let limits = read("/proc/self/limits")?;
+    let bytes = limits.lines().find_map(|line| line.strip_prefix("Max msgqueue size")?.split_whitespace().next());
+    // "unlimited" is no number.
+    let bytes = bytes.and_then(|bytes| bytes.parse().ok()).unwrap_or(usize::MAX);
+    let depth = bytes / 2 / (shape.size + OVERHEAD);
+    if depth == 0 {
+        return refuse("RLIMIT_MSGQUEUE", bytes);
+    }
+    Ok(Shape { depth: shape.depth.min(limit("msg_max")?).min(depth), ..shape })
 }
 
 struct Queued {

@@ -8,9 +8,8 @@ use crate::signals::Signals;
 use fastrand::Rng;
 use std::time::Duration;
 
-/// Some more than a cache holds, so that the shortest run is no luck.
-const LEAST_BYTES: u32 = 64 << 20;
-const LEAST_MESSAGES: u32 = 2000;
+/// What a run has at least, and more of a deep object.
+const LEAST_MESSAGES: u32 = 64;
 const MOST_MESSAGES: u32 = 10_000_000;
 
 pub struct Settings {
@@ -138,18 +137,21 @@ impl Contest<'_> {
             let rehearsed = row.work == Work::Idle || self.cost(outcome, contender, messages)?.is_some();
             return Ok(rehearsed.then_some(messages));
         }
-        let least = (LEAST_BYTES / row.shape.size).clamp(20, LEAST_MESSAGES).max(4 * row.shape.depth);
+        let least = LEAST_MESSAGES.max(4 * row.shape.depth);
         let time = self.settings.time.as_secs_f64() * 1e9;
+        let enough = |cost: f64| time / cost.max(0.1);
         let mut messages = least;
         loop {
             let Some(once) = self.cost(outcome, contender, messages)? else { return Ok(None) };
-            let Some(again) = self.cost(outcome, contender, messages)? else { return Ok(None) };
-            // Who was disturbed once is not to have short runs for it.
-            let cost = once.min(again).max(0.1);
-            if cost * f64::from(messages) > time / 16.0 || messages >= MOST_MESSAGES {
-                return Ok(Some(((time / cost) as u32).clamp(least, MOST_MESSAGES)));
+            if once * f64::from(messages) < time / 16.0 && messages < MOST_MESSAGES {
+                // A short run tells little: not all at once.
+                let next = (enough(once) / 8.0) as u32;
+                messages = next.clamp(2 * messages, 64 * messages).min(MOST_MESSAGES);
+                continue;
             }
-            messages *= 8;
+            // Who was disturbed once is not to have short runs for it.
+            let Some(again) = self.cost(outcome, contender, messages)? else { return Ok(None) };
+            return Ok(Some((enough(once.min(again)) as u32).clamp(least, MOST_MESSAGES)));
         }
     }
 

@@ -141,6 +141,9 @@ pub fn sections(quick: bool) -> Vec<Section> {
     all.extend([semaphores(), idle()]);
     for section in &mut all {
         section.rows.retain(|row| row.quick || !quick);
+        for row in &mut section.rows {
+            row.messages = row.messages.map(|messages| if quick { messages.div_ceil(3) } else { messages });
+        }
     }
     all.retain(|section| !section.rows.is_empty());
     all
