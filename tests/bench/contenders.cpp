@@ -595,6 +595,7 @@ int main(int argc, char **argv)
 {
     rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
     setrlimit(RLIMIT_MSGQUEUE, &unlimited); /* where we may */
+    signal(SIGPIPE, SIG_IGN);               /* as the others have it, by their languages */
 
     const char *spins = "spins, then blocks", *blocks = "blocks", *messages = "messages", *semaphore = "semaphore";
     return serve(argc, argv, {

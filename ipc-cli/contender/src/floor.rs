@@ -104,10 +104,7 @@ impl Handle for Called {
     }
 }
 
-/// So many messages have a place each, at both sides.
-const PLACES: usize = 64;
-
-/// From one ring of messages to another.
+/// From one ring of messages to another, as deep as an object would be.
 struct Copied {
     shape: Shape,
     from: Vec<u8>,
@@ -117,7 +114,7 @@ struct Copied {
 
 impl Copied {
     fn new(shape: Shape) -> Copied {
-        let ring = vec![1; PLACES * shape.size];
+        let ring = vec![1; shape.depth * shape.size];
         Copied { shape, from: ring.clone(), to: ring, place: 0 }
     }
 
@@ -129,7 +126,7 @@ impl Copied {
 
 impl Handle for Copied {
     fn send(&mut self, word: Word) -> io::Result<()> {
-        self.place = (self.place + 1) % PLACES;
+        self.place = (self.place + 1) % self.shape.depth;
         let bytes = self.bytes();
         self.shape.write(word, &mut self.from[bytes.clone()]);
         self.to[bytes.clone()].copy_from_slice(&self.from[bytes]);
