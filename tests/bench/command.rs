@@ -67,7 +67,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 fn main() {
     let quick = std::env::var_os("QUICK").is_some();
-    let (rounds, times) = if quick { (3, 2) } else { (11, 16) };
+    let (rounds, times) = if quick { (3, 2) } else { (7, 16) };
     let (file, copy, terminal) = (Scratch::new(std::env::temp_dir()), Scratch::new("/dev/shm"), terminal());
     let piece: Vec<u8> = (0..PIECE as u64).map(|n| (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).collect();
     fs::write(&file.0, piece).unwrap();

@@ -218,20 +218,29 @@ class Member:
     ear: int
     said: bytearray
 
-    def complaint(self, status: int) -> str:
+    def result(self) -> Any:
+        """What it returned, when it has said all."""
+        with contextlib.suppress(ValueError):
+            verdict, what = json.loads(self.said)
+            if verdict == "ok":
+                return what
+            raise Failed(f"{self.role} failed: {what}")
+        status = os.waitpid(self.pid, 0)[1]
+        self.pid = 0
         if os.WIFSIGNALED(status):
-            return f"{self.role} was killed by {signal.Signals(os.WTERMSIG(status)).name}"
-        why = self.said.decode(errors="replace").strip() or "it was ended without a word"
-        return f"{self.role} failed: {why}"
+            raise Failed(f"{self.role} was killed by {signal.Signals(os.WTERMSIG(status)).name}")
+        raise Failed(f"{self.role} failed: it was ended without a word")
 
 
 class Team:
     """The roles of a run. What one of them writes to its pipe is an empty line when it is ready,
-    and then what it returns, or why it failed."""
+    and then what it returns, or why it failed. None leaves before all are done: what is still on
+    its way may go with who has sent it."""
 
     def __init__(self) -> None:
         self.members: list[Member] = []
         self.go, self.start = os.pipe()
+        self.leave, self.end = os.pipe()
 
     def enlist(self, role: str, play: Role) -> None:
         ear, mouth = os.pipe()
@@ -239,27 +248,28 @@ class Team:
         pid = os.fork()
         if pid == 0:
             os.close(self.start)
+            os.close(self.end)
             self.play(play, mouth, parent)
         os.close(mouth)
         self.members.append(Member(role, pid, ear, bytearray()))
 
     def play(self, play: Role, mouth: int, parent: int) -> NoReturn:
-        status = 1
         try:
             try:
                 LIBC.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
                 if os.getppid() != parent:
                     os._exit(1)
                 gc.disable()
-                text = json.dumps(play(lambda: self.start_line(mouth)))
-                status = 0
+                verdict = ["ok", play(lambda: self.start_line(mouth))]
             except BaseException as error:
-                text = described(error)
-            rest = text.encode()
+                verdict = ["failed", described(error)]
+            rest = json.dumps(verdict).encode()
             while rest:
                 rest = rest[os.write(mouth, rest) :]
+            os.close(mouth)
+            os.read(self.leave, 1)
         finally:
-            os._exit(status)
+            os._exit(0)
 
     def start_line(self, mouth: int) -> None:
         """Waits until all are ready."""
@@ -277,20 +287,15 @@ class Team:
             for ear, _ in ears.poll():
                 if ear not in working:
                     sys.exit("nobody listens")
-                member = working[ear]
                 if chunk := os.read(ear, 1 << 16):
-                    member.said += chunk
+                    working[ear].said += chunk
                     continue
                 ears.unregister(ear)
-                del working[ear]
-                status = os.waitpid(member.pid, 0)[1]
-                member.pid = 0
-                if status != 0 or not member.said.strip():
-                    raise Failed(member.complaint(status))
+                working.pop(ear).result()
             if self.start >= 0 and all(member.said for member in self.members):
                 os.close(self.start)
                 self.start = -1
-        return [json.loads(member.said) for member in self.members]
+        return [member.result() for member in self.members]
 
     def disband(self) -> None:
         for member in self.members:
@@ -300,9 +305,9 @@ class Team:
         for member in self.members:
             if member.pid:
                 os.waitpid(member.pid, 0)
-        os.close(self.go)
-        if self.start >= 0:
-            os.close(self.start)
+        for fd in (self.go, self.start, self.leave, self.end):
+            if fd >= 0:
+                os.close(fd)
 
 
 def described(error: BaseException) -> str:

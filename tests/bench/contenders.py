@@ -423,9 +423,6 @@ class PyZmq(Messages):
         pull.bind(self.address)
         return pull.recv
 
-    def flush(self) -> None:
-        zmq.Context.instance().destroy(linger=-1)
-
 
 CONTENDERS: dict[type[Contender], Any] = {
     UnipcShm: unipc,

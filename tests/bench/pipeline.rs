@@ -106,7 +106,7 @@ fn row(
 
 fn main() {
     let quick = std::env::var_os("QUICK").is_some();
-    let (rounds, times) = if quick { (3, 2) } else { (11, 16) };
+    let (rounds, times) = if quick { (3, 2) } else { (7, 16) };
     let file = Scratch(std::env::temp_dir().join(format!("unipc-bench-{}", std::process::id())));
     let piece = pattern(PIECE);
     std::fs::write(&file.0, &piece).unwrap();

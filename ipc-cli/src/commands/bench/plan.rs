@@ -248,7 +248,7 @@ fn asleep() -> Section {
         about: "From before the send until the receiver, who has slept for a millisecond, has the message: one way.",
         plot: None,
         cpu: false,
-        rows: vec![Row { messages: Some(75), ..Row::new("64 B, the receiver asleep", Work::Asleep, SMALL) }],
+        rows: vec![Row { messages: Some(50), ..Row::new("64 B, the receiver asleep", Work::Asleep, SMALL) }],
     }
 }
 
