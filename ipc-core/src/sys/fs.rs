@@ -27,14 +27,15 @@ pub fn open_file(path: &CStr, write: bool) -> Result<OwnedFd> {
     open(path, if write { libc::O_RDWR } else { libc::O_RDONLY } | libc::O_NONBLOCK | libc::O_NOCTTY, 0)
 }
 
-/// The name under which /proc shows a descriptor of this process.
+/// The name under which /proc shows a descriptor of this process to this thread: its first one may have ended, which
+/// is what "self" shows.
 pub fn proc_path(fd: BorrowedFd<'_>) -> CString {
-    CString::new(format!("/proc/self/fd/{}", fd.as_raw_fd())).expect("a number has no NUL")
+    CString::new(format!("/proc/thread-self/fd/{}", fd.as_raw_fd())).expect("a number has no NUL")
 }
 
 /// Whether /proc shows our descriptors: without it no file can be reopened.
 pub fn has_proc() -> bool {
-    Path::new("/proc/self/fd").exists()
+    Path::new("/proc/thread-self/fd").exists()
 }
 
 /// Opens the file behind `fd` anew: the same file, whatever its path has become since.

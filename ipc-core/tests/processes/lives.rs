@@ -33,6 +33,14 @@ crate::promises! {
         assert_eq!(play("exec-among-open-objects", &[scratch.name(), scratch.path().to_str().unwrap()]), "closed");
     }
 
+    fn a_process_goes_on_when_its_first_thread_has_ended() {
+        let scratch = Scratch::new();
+        let fifo = format!("{}.fifo", scratch.path().display());
+        let said = play("outlive-the-first-thread", &[scratch.name(), &fifo]);
+        std::fs::remove_file(&fifo).unwrap();
+        assert_eq!(said, "through");
+    }
+
     fn a_forked_child_uses_what_it_inherited() {
         let scratch = Scratch::new();
         queue(&scratch, 1);

@@ -19,6 +19,7 @@ pub fn play(role: &str, arguments: &[&str]) {
             let count = reader.read(&mut buffer).unwrap();
             writer.write(&buffer[..count].to_ascii_uppercase()).unwrap();
         }
+        ("outlive-the-first-thread", [name, path]) => outlive_the_first_thread(name, path),
         ("list-descriptors", []) => println!("{}", descriptors()),
         ("exec-among-open-objects", [name, path]) => exec_among_open_objects(name, path),
         ("fifo-write", [path, text]) => {
@@ -270,6 +271,27 @@ fn pipe_across_fork() {
 }
 
 /// Nobody else starts programs here, so what a child finds open it has from us.
+/// What is made and opened when the thread that began the process is gone, and with it what /proc shows of it.
+fn outlive_the_first_thread(name: &str, path: &str) -> ! {
+    let (name, path) = (name.to_owned(), path.to_owned());
+    std::thread::spawn(move || {
+        while std::fs::read_dir("/proc/self/fd").is_ok_and(|mut descriptors| descriptors.next().is_some()) {
+            std::thread::yield_now();
+        }
+        let queue = Queue::options().engine(unipc::Engine::Shm).create(&name).unwrap();
+        let fifo = Fifo::options().mode(0o640).create(&path).unwrap();
+        let writer = std::thread::spawn(move || fifo.open_writer_by(LONG).unwrap().write(b"through").unwrap());
+        let mut buffer = [0; 7];
+        Fifo::open(&path).unwrap().open_reader_by(LONG).unwrap().read_full(&mut buffer, LONG).unwrap();
+        writer.join().unwrap();
+        queue.send(&buffer, 0).unwrap();
+        println!("{}", String::from_utf8(queue.receive().unwrap().data).unwrap());
+        std::process::exit(0)
+    });
+    unsafe { libc::syscall(libc::SYS_exit, 0) };
+    unreachable!()
+}
+
 fn exec_among_open_objects(name: &str, path: &str) {
     let before = crate::play("list-descriptors", &[]);
     let (reader, writer) = unipc::pipe().unwrap();
