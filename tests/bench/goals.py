@@ -86,6 +86,10 @@ def main() -> None:
         print(" |" if theirs / mine >= asked else " below |")
 
 
+def shown(cost: float) -> str:
+    return f"{cost:.1f}" if cost < 100 else f"{cost:.0f}"
+
+
 def show(
     row: str,
     ours: tuple[str, str],
@@ -95,7 +99,7 @@ def show(
     wanted: str,
 ) -> None:
     who, other = f"{ours[0]}, {ours[1]}", pair[1]["contender"]
-    cells = [row, who, f"{costs[0]:.4g}", other, f"{costs[1]:.4g}", times, wanted]
+    cells = [row, who, shown(costs[0]), other, shown(costs[1]), times, wanted]
     print(f"| {' | '.join(cells)} |", end="")
 
 

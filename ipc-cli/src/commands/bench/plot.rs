@@ -6,7 +6,7 @@ use super::program::{Contender, Kind};
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::ops::Range;
 use std::path::Path;
@@ -17,11 +17,12 @@ const LEGEND: u32 = 240;
 const FONT: &str = "sans-serif";
 const INK: RGBColor = RGBColor(51, 51, 51);
 const GRID: RGBColor = RGBColor(225, 225, 225);
-/// unipc's own, and the floors'; what else there is takes the others in turn.
-const OURS: [RGBColor; 4] =
-    [RGBColor(0, 82, 204), RGBColor(76, 154, 255), RGBColor(0, 135, 150), RGBColor(101, 84, 192)];
 const FLOOR: RGBColor = RGBColor(150, 150, 150);
-const OTHERS: [RGBColor; 10] = [
+/// unipc's own.
+const OURS: [RGBColor; 5] =
+    [RGBColor(101, 84, 192), RGBColor(0, 40, 100), RGBColor(0, 135, 150), RGBColor(0, 82, 204), RGBColor(76, 154, 255)];
+/// What else there is takes these in turn.
+const OTHERS: [RGBColor; 16] = [
     RGBColor(222, 53, 11),
     RGBColor(255, 139, 0),
     RGBColor(54, 133, 66),
@@ -32,6 +33,12 @@ const OTHERS: [RGBColor; 10] = [
     RGBColor(0, 0, 0),
     RGBColor(110, 190, 110),
     RGBColor(190, 150, 60),
+    RGBColor(136, 14, 79),
+    RGBColor(255, 205, 40),
+    RGBColor(0, 77, 64),
+    RGBColor(183, 110, 190),
+    RGBColor(130, 0, 0),
+    RGBColor(84, 110, 30),
 ];
 
 /// Which of the contenders a picture has: all in one would hide each other.
@@ -74,13 +81,11 @@ pub struct Palette(BTreeMap<String, RGBColor>);
 impl Palette {
     pub fn new(contenders: &[Contender]) -> Palette {
         let (mut ours, mut others) = (OURS.iter().copied().cycle(), OTHERS.iter().copied().cycle());
-        let mut colors: BTreeMap<String, RGBColor> = contenders.iter().map(|one| (one.name.clone(), FLOOR)).collect();
-        for (name, color) in &mut colors {
-            let floor = contenders.iter().any(|one| one.name == *name && one.kind == Kind::Floor);
-            let next = if name.starts_with("unipc") { ours.next() } else { others.next() };
-            *color = if floor { FLOOR } else { next.unwrap_or(FLOOR) };
-        }
-        Palette(colors)
+        let names: BTreeSet<&String> =
+            contenders.iter().filter(|one| one.kind == Kind::Messages).map(|one| &one.name).collect();
+        let color = |name: &String| if name.starts_with("unipc") { ours.next() } else { others.next() };
+        let colors = names.iter().copied().map(color).map(|color| color.unwrap_or(FLOOR)).collect::<Vec<_>>();
+        Palette(names.into_iter().cloned().zip(colors).collect())
     }
 }
 
