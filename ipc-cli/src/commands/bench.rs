@@ -61,7 +61,7 @@ pub struct Arguments {
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=1000))]
     rounds: Option<u16>,
 
-    /// How long a contender works in a round, about [default: 60ms; quick: 20ms]
+    /// How long a contender works in a round, about [default: 50ms; quick: 20ms]
     #[arg(long, value_name = "TIME", value_parser = crate::values::duration)]
     time: Option<Duration>,
 
@@ -120,7 +120,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         list(&sections, &contenders, &absent)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let (rounds, time) = if arguments.quick { (3, 20) } else { (7, 60) };
+    let (rounds, time) = if arguments.quick { (3, 20) } else { (7, 50) };
     let settings = Settings {
         rounds: arguments.rounds.map_or(rounds, usize::from),
         time: arguments.time.unwrap_or(Duration::from_millis(time)),
@@ -167,7 +167,7 @@ fn hold<'a>(
 ) -> Result<Vec<Outcome<'a>>, Failure> {
     let concerned = |row: &Row| contenders.iter().filter(|one| row.concerns(one)).collect::<Vec<&Contender>>();
     let rows = || sections.iter().flat_map(|section| &section.rows);
-    let turns: usize = rows().map(|row| concerned(row).len() * (1 + contest.rounds(row))).sum();
+    let turns: usize = rows().map(|row| concerned(row).len() * (1 + contest.settings.rounds)).sum();
     let bar = ProgressBar::with_draw_target(Some(turns as u64), ProgressDrawTarget::stderr());
     if !io::stderr().is_terminal() {
         bar.set_draw_target(ProgressDrawTarget::hidden());

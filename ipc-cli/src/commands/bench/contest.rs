@@ -92,10 +92,6 @@ pub struct Contest<'a> {
 }
 
 impl Contest<'_> {
-    pub fn rounds(&self, row: &Row) -> usize {
-        self.settings.rounds.min(row.most_rounds)
-    }
-
     /// Holds a row of it; `begun` is told of each contender's turn.
     pub fn hold<'a>(
         &mut self,
@@ -112,7 +108,7 @@ impl Contest<'_> {
                 outcome.entrants.push(Entrant { contender, messages, costs, cpus, samples });
             }
         }
-        for _ in 0..self.rounds(row) {
+        for _ in 0..self.settings.rounds {
             let mut entrants = std::mem::take(&mut outcome.entrants);
             self.random.shuffle(&mut entrants);
             for mut entrant in entrants {

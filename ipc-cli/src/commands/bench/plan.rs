@@ -75,8 +75,6 @@ pub struct Row {
     names: &'static [&'static str],
     /// Of a run; `None`: as many as fit into its time.
     pub messages: Option<u32>,
-    /// Some rows are worth a few rounds and no more.
-    pub most_rounds: usize,
     quick: bool,
 }
 
@@ -92,7 +90,6 @@ impl Row {
             without: None,
             names: &[],
             messages: None,
-            most_rounds: usize::MAX,
             quick: true,
         }
     }
@@ -289,7 +286,6 @@ fn idle() -> Section {
         names: &["unipc shm", "mqueue", "boost"],
         unit: Unit::Milliseconds,
         messages: Some(1),
-        most_rounds: 3,
         ..Row::new("waiting for a message, and for room", Work::Idle, SMALL)
     };
     Section {
