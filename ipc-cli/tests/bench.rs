@@ -24,15 +24,18 @@ fn read(scratch: &Scratch, name: &str) -> String {
 /// A program of contenders, in sh: `mine`, which can do `stream` and `pair`, and answers by `answer`.
 fn contender(scratch: &Scratch, answer: &str) {
     let script = format!(
-        "#!/bin/sh\n\
-         [ \"$1\" = clean ] && {{ echo \"$2\" >>cleaned; exit; }}\n\
+        "[ \"$1\" = clean ] && {{ echo \"$2\" >>cleaned; exit; }}\n\
          printf 'contender\\tmine\\tsh\\tmessages\\tblocks\\tstream,pair\\n'\n\
          printf 'absent\\tits brother\\tsh\\tapt-get install brother\\n'\n\
          echo ready\n\
          tab=$(printf '\\t')\n\
          while read -r request; do {answer}; done\n"
     );
-    fs::write(scratch.path("program"), script).unwrap();
+    program(scratch, &script);
+}
+
+fn program(scratch: &Scratch, script: &str) {
+    fs::write(scratch.path("program"), format!("#!/bin/sh\n{script}")).unwrap();
     fs::set_permissions(scratch.path("program"), fs::Permissions::from_mode(0o755)).unwrap();
 }
 
@@ -145,6 +148,55 @@ fn nonsense_of_a_contender_does_no_harm() {
     }
 }
 
+/// A logarithmic axis down to nothing, or up to no end, would have no end of marks.
+#[test]
+fn figures_that_no_work_can_have_are_none() {
+    for figure in ["ns=0", "ns=1e-300", "ns=1e300"] {
+        let (_, done) = with_contender(&format!("echo \"ok${{tab}}{figure}\""), "'64 B, one' '1 KiB, one'");
+        assert_eq!(done.code, 1, "{figure}: {}", done.err());
+        assert!(done.out().contains("FAILED: mine (sh): it says 'ok"), "{figure}: {}", done.out());
+    }
+}
+
+#[test]
+fn a_program_that_does_not_stop_saying_what_it_has_is_refused() {
+    let scratch = Scratch::new();
+    program(&scratch, r#"exec yes "$(printf 'absent\tx\tx\tx')""#);
+    let done = scratch.shell(&format!("{SHORT} --contender ./program"));
+    assert_eq!((done.code, done.out()), (125, ""), "{}", done.err());
+    assert!(done.err().contains("it says more than there is to say"), "{}", done.err());
+}
+
+/// What is shown of it would be another name, which the program does not know.
+#[test]
+fn a_name_that_is_no_text_is_refused() {
+    let scratch = Scratch::new();
+    program(&scratch, r"printf 'contender\tm\033[2Jine\tsh\tmessages\tblocks\tpair\nready\n'");
+    let done = scratch.shell(&format!("{SHORT} --contender ./program"));
+    assert_eq!((done.code, done.out()), (125, ""), "{}", done.err());
+    assert!(done.err().contains(r"it says 'contender\tm\u{1b}[2Jine"), "{}", done.err());
+}
+
+#[test]
+fn a_name_with_a_bar_stays_in_its_cell() {
+    let scratch = Scratch::new();
+    let script = r"[ $# = 0 ] || exit; printf 'contender\tmi|ne\tsh\tmessages\tblocks\tpair\nready\n'
+        while read -r request; do printf 'ok\tns=5\n'; done";
+    program(&scratch, script);
+    let done = scratch.shell(&format!("{SHORT} --contender ./program --only mi '64 B, send'"));
+    assert!(done.out().contains(r"| mi\|ne "), "{}", done.out());
+    assert!(column(&read(&scratch, "out/results.tsv"), "contender").contains(&"mi|ne"));
+}
+
+#[test]
+fn a_quantile_beyond_the_samples_is_not_told() {
+    let (scratch, done) = with_contender("echo \"ok${tab}ns=9${tab}samples=$(seq -s, 100)\"", "'64 B, send'");
+    assert_eq!(done.code, 0, "{}", done.err());
+    let results = read(&scratch, "out/results.tsv");
+    let line = results.lines().find(|line| line.contains("\tmine\t")).unwrap();
+    assert_eq!(line.split('\t').collect::<Vec<_>>()[16..19], ["50", "99", ""], "of 200 samples");
+}
+
 #[test]
 fn what_is_no_program_of_contenders_is_refused() {
     let scratch = Scratch::new();
@@ -170,6 +222,22 @@ fn arguments_without_sense_are_refused_before_anything_is_done() {
     let done = scratch.shell("$UNIPC bench --rounds 1 --output /dev/null/x '64 B, send'");
     assert_eq!(done.code, 125);
     assert!(done.err().contains("make the folder /dev/null/x"), "{}", done.err());
+}
+
+#[test]
+fn a_folder_that_takes_no_files_is_refused_before_anything_is_measured() {
+    let scratch = Scratch::new();
+    let done = scratch.shell("$UNIPC bench --rounds 1 --output /proc/self '64 B, send'");
+    assert_eq!((done.code, done.out()), (125, ""));
+    assert!(done.err().contains("write /proc/self/report.md"), "{}", done.err());
+}
+
+#[test]
+fn with_one_processor_allowed_both_sides_run_on_it_and_that_is_said() {
+    let scratch = Scratch::new();
+    let done = scratch.shell(&format!("taskset -c 0 {SHORT} --only mqueue '64 B, one'"));
+    assert_eq!(done.code, 0, "{}", done.err());
+    assert!(done.out().contains("\nOnly one processor was allowed, and both sides ran on it.\n"), "{}", done.out());
 }
 
 #[test]

@@ -169,7 +169,11 @@ pub enum Kind {
 }
 
 impl Kind {
-    const fn text(self) -> &'static str {
+    /// All of them.
+    pub const ALL: [Kind; 3] = [Kind::Messages, Kind::Semaphore, Kind::Floor];
+
+    /// As the protocol has it.
+    pub const fn name(self) -> &'static str {
         match self {
             Kind::Messages => "messages",
             Kind::Semaphore => "semaphore",
@@ -241,7 +245,8 @@ impl Ability {
         Ability::InPlace,
     ];
 
-    const fn text(self) -> &'static str {
+    /// As the protocol has it.
+    pub const fn name(self) -> &'static str {
         match self {
             Ability::Stream => "stream",
             Ability::Pair => "pair",

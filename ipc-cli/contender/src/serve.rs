@@ -50,9 +50,9 @@ pub fn serve(contenders: &[Contender]) -> io::Result<()> {
                 "contender\t{}\t{}\t{}\t{}\t{}",
                 who.name,
                 who.language,
-                who.kind.text(),
+                who.kind.name(),
                 who.waits.text(),
-                who.abilities.iter().map(|ability| ability.text()).collect::<Vec<_>>().join(",")
+                who.abilities.iter().map(|ability| ability.name()).collect::<Vec<_>>().join(",")
             )?,
         }
     }
@@ -174,7 +174,7 @@ fn request<'a>(contenders: &'a [Contender], line: &str) -> io::Result<Run<'a>> {
     }
     let work = must("work")?;
     let work =
-        Ability::ALL[..6].iter().find(|known| known.text() == work).ok_or_else(|| refuse("there is no such work"))?;
+        Ability::ALL[..6].iter().find(|known| known.name() == work).ok_or_else(|| refuse("there is no such work"))?;
     let cpus: Option<Vec<usize>> = fields
         .get("cpus")
         .filter(|cpus| !cpus.is_empty())

@@ -90,11 +90,14 @@ pub struct Arguments {
     serve: bool,
 }
 
+const FILES: [&str; 3] = ["report.md", "results.tsv", "ratios.tsv"];
+
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if arguments.serve {
         return serve(&arguments.works);
     }
     let mut signals = Signals::catch()?;
+    let begin = (Instant::now(), busy());
     let this = std::env::current_exe().map_err(|error| own("find this program", &error))?;
     let mut lines: Vec<Vec<OsString>> = vec![vec![this.into(), "bench".into(), "--serve".into()]];
     lines.extend(arguments.programs.iter().map(|program| vec![program.into()]));
@@ -128,16 +131,21 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     };
     let folder = &arguments.output;
     fs::create_dir_all(folder).map_err(|error| own(&format!("make the folder {}", folder.display()), &error))?;
+    // Not to be told after minutes that they cannot be written.
+    for name in FILES {
+        let path = folder.join(name);
+        let file = fs::OpenOptions::new().append(true).create(true).open(&path);
+        file.map_err(|error| own(&format!("write {}", path.display()), &error))?;
+    }
     let mut contest =
         Contest { programs: &mut programs, signals: &mut signals, settings: &settings, random: Rng::with_seed(3) };
-    let begin = (Instant::now(), busy());
     let mut report = title(&settings);
     show(&report)?;
     let outcomes = hold(&mut contest, &sections, &contenders, folder, &mut report)?;
     drop(programs); // whose processes' time is known when they have ended
     let mut remarks = String::new();
     if settings.cpus[0] == settings.cpus[1] {
-        remarks += "There is one processor, and both sides ran on it.\n";
+        remarks += "Only one processor was allowed, and both sides ran on it.\n";
     }
     let seconds = begin.0.elapsed().as_secs_f64();
     let others = ((busy().0 - begin.1.0) - (busy().1 - begin.1.1)).max(0.0) / seconds;
@@ -146,9 +154,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     remarks += &report::absent(&absent);
     let _ = write!(report, "\n{remarks}");
     show(&format!("\n{remarks}"))?;
-    for (name, text) in
-        [("report.md", report), ("results.tsv", report::results(&outcomes)), ("ratios.tsv", report::ratios(&outcomes))]
-    {
+    for (name, text) in FILES.into_iter().zip([report, report::results(&outcomes), report::ratios(&outcomes)]) {
         let path = folder.join(name);
         fs::write(&path, text).map_err(|error| own(&format!("write {}", path.display()), &error))?;
     }
@@ -165,7 +171,7 @@ fn hold<'a>(
     folder: &Path,
     report: &mut String,
 ) -> Result<Vec<Outcome<'a>>, Failure> {
-    let concerned = |row: &Row| contenders.iter().filter(|one| row.concerns(one)).collect::<Vec<&Contender>>();
+    let concerned = |row: &Row| contenders.iter().filter(|one| one.takes_part(row)).collect::<Vec<&Contender>>();
     let rows = || sections.iter().flat_map(|section| &section.rows);
     let turns: usize = rows().map(|row| concerned(row).len() * (1 + contest.settings.rounds)).sum();
     let bar = ProgressBar::with_draw_target(Some(turns as u64), ProgressDrawTarget::stderr());
@@ -240,7 +246,7 @@ fn list(sections: &[Section], contenders: &[Contender], absent: &[Absent]) -> Re
         for row in &section.rows {
             let _ = writeln!(text, "  {}", row.title);
             let named: Vec<String> =
-                contenders.iter().filter(|one| row.concerns(one)).map(ToString::to_string).collect();
+                contenders.iter().filter(|one| one.takes_part(row)).map(ToString::to_string).collect();
             let _ = writeln!(text, "    {}", named.join(", "));
         }
     }

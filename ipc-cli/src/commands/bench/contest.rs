@@ -1,12 +1,13 @@
 //! A row of contenders: they take turns within each round, in another order each time.
 
-use super::plan::{Row, Section, Unit, Work};
+use super::plan::{Row, Section, Unit};
 use super::program::{Answer, Contender, Measure, Program};
 use super::statistics::{Spread, quantile};
 use crate::failure::Failure;
 use crate::signals::Signals;
 use fastrand::Rng;
 use std::time::Duration;
+use unipc_contender::Ability;
 
 /// What a run has at least, and more of a deep object.
 const LEAST_MESSAGES: u32 = 64;
@@ -76,7 +77,7 @@ impl Outcome<'_> {
             "Rust" if of.contender.name.starts_with("unipc") => &["Rust", "C"],
             _ => &["C", "Rust"],
         };
-        let in_place = of.contender.can("in-place") && !python;
+        let in_place = of.contender.can(Ability::InPlace) && !python;
         let names = in_place.then_some(BASELINE_IN_PLACE).into_iter().chain(BASELINES);
         names.flat_map(|name| languages.iter().map(move |language| (name, language))).find_map(|(name, language)| {
             self.entrants.iter().find(|one| one.contender.name == name && one.contender.language == **language)
@@ -130,7 +131,7 @@ impl Contest<'_> {
         let row = outcome.row;
         if let Some(messages) = row.messages {
             // The work of a second is its own rehearsal.
-            let rehearsed = row.work == Work::Idle || self.cost(outcome, contender, messages)?.is_some();
+            let rehearsed = row.work == Ability::Idle || self.cost(outcome, contender, messages)?.is_some();
             return Ok(rehearsed.then_some(messages));
         }
         let least = LEAST_MESSAGES.max(4 * row.shape.depth);

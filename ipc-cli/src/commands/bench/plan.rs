@@ -1,31 +1,6 @@
 //! What is measured: a row is one work at one shape, a section a family of rows.
 
-use super::program::{Contender, Kind};
-
-/// What a run is to do: see docs/contenders.md.
-#[derive(Clone, Copy, PartialEq)]
-pub enum Work {
-    Stream,
-    Pair,
-    PingPong,
-    Asleep,
-    Open,
-    Idle,
-}
-
-impl Work {
-    /// Its name in a request.
-    pub fn name(self) -> &'static str {
-        match self {
-            Work::Stream => "stream",
-            Work::Pair => "pair",
-            Work::PingPong => "ping-pong",
-            Work::Asleep => "asleep",
-            Work::Open => "open",
-            Work::Idle => "idle",
-        }
-    }
-}
+use unipc_contender::{Ability, Kind};
 
 #[derive(Clone, Copy)]
 pub struct Shape {
@@ -63,23 +38,25 @@ impl Unit {
 
 pub struct Row {
     pub title: String,
-    pub work: Work,
+    /// One of those that are works (docs/contenders.md).
+    pub work: Ability,
     pub shape: Shape,
     pub unit: Unit,
-    kind: Kind,
+    /// Of the contenders, beside which floors are seen.
+    pub kind: Kind,
     /// Abilities beside the work.
-    needs: &'static [&'static str],
+    pub needs: &'static [Ability],
     /// Who has this takes no part.
-    without: Option<&'static str>,
+    pub without: Option<Ability>,
     /// If there are any, only contenders of these names.
-    names: &'static [&'static str],
+    pub names: &'static [&'static str],
     /// Of a run; `None`: as many as fit into its time.
     pub messages: Option<u32>,
     quick: bool,
 }
 
 impl Row {
-    fn new(title: impl Into<String>, work: Work, shape: Shape) -> Row {
+    fn new(title: impl Into<String>, work: Ability, shape: Shape) -> Row {
         Row {
             title: title.into(),
             work,
@@ -96,15 +73,6 @@ impl Row {
 
     fn quick(self, quick: bool) -> Row {
         Row { quick, ..self }
-    }
-
-    /// Whether it is a matter for this contender.
-    pub fn concerns(&self, contender: &Contender) -> bool {
-        (contender.kind == self.kind || contender.kind == Kind::Floor)
-            && contender.can(self.work.name())
-            && self.needs.iter().all(|need| contender.can(need))
-            && !self.without.is_some_and(|ability| contender.can(ability))
-            && (self.names.is_empty() || self.names.contains(&contender.name.as_str()))
     }
 }
 
@@ -152,7 +120,7 @@ pub fn sections(quick: bool) -> Vec<Section> {
 
 fn throughput() -> Section {
     let row = |size| {
-        Row::new(format!("{}, one to one", self::size(size)), Work::Stream, Shape { size, ..SMALL })
+        Row::new(format!("{}, one to one", self::size(size)), Ability::Stream, Shape { size, ..SMALL })
             .quick(matches!(size, 64 | 4096))
     };
     Section {
@@ -167,8 +135,8 @@ fn throughput() -> Section {
 
 fn bulk() -> Section {
     let shape = Shape { size: 1 << 20, depth: 8, ..SMALL };
-    let row = Row::new("1 MiB, one to one", Work::Stream, shape);
-    let row = Row { unit: Unit::GigabytesPerSecond, without: Some("in-place"), ..row };
+    let row = Row::new("1 MiB, one to one", Ability::Stream, shape);
+    let row = Row { unit: Unit::GigabytesPerSecond, without: Some(Ability::InPlace), ..row };
     Section {
         title: "Bulk",
         about: "Large messages from one process to another, room for eight of them. In place nothing is moved, \
@@ -180,7 +148,8 @@ fn bulk() -> Section {
 }
 
 fn slots() -> Section {
-    let row = Row { needs: &["depth"], ..Row::new("64 B, 10 slots", Work::Stream, Shape { depth: 10, ..SMALL }) };
+    let row =
+        Row { needs: &[Ability::Depth], ..Row::new("64 B, 10 slots", Ability::Stream, Shape { depth: 10, ..SMALL }) };
     Section {
         title: "Little room",
         about: "As throughput, with room for ten messages, which is what the kernel allows a queue by default.",
@@ -194,7 +163,8 @@ fn many() -> Section {
     let row = |(producers, consumers)| {
         let shape = Shape { producers, consumers, ..SMALL };
         let title = format!("64 B, {producers} to {consumers}");
-        Row { needs: &["many"], ..Row::new(title, Work::Stream, shape) }.quick((producers, consumers) == (2, 2))
+        Row { needs: &[Ability::Many], ..Row::new(title, Ability::Stream, shape) }
+            .quick((producers, consumers) == (2, 2))
     };
     Section {
         title: "Many producers and consumers",
@@ -210,10 +180,11 @@ fn priorities() -> Section {
     let shape = |depth| Shape { depth, priorities: 8, ..SMALL };
     let row = |depth| {
         let title = format!("eight priorities, {depth} deep");
-        Row { needs: &["priorities", "depth"], ..Row::new(title, Work::Stream, shape(depth)) }.quick(depth == 64)
+        Row { needs: &[Ability::Priorities, Ability::Depth], ..Row::new(title, Ability::Stream, shape(depth)) }
+            .quick(depth == 64)
     };
-    let full = Row::new("eight priorities, 1024 deep at every moment, one process", Work::Pair, shape(1024));
-    let full = Row { needs: &["priorities", "depth"], ..full }.quick(false);
+    let full = Row::new("eight priorities, 1024 deep at every moment, one process", Ability::Pair, shape(1024));
+    let full = Row { needs: &[Ability::Priorities, Ability::Depth], ..full }.quick(false);
     Section {
         title: "Priorities, mixed",
         about: "Messages of 64 bytes, and who receives gets the highest first; the queue is full when it begins.",
@@ -224,7 +195,7 @@ fn priorities() -> Section {
 }
 
 fn ping_pong() -> Section {
-    let large = Row::new("4 KiB in place, both awake", Work::PingPong, Shape { size: 4096, ..SMALL });
+    let large = Row::new("4 KiB in place, both awake", Ability::PingPong, Shape { size: 4096, ..SMALL });
     Section {
         title: "Ping-pong",
         about: "A message there and one back, by calls that block, nobody ever idle. The median is of the rounds, \
@@ -233,8 +204,8 @@ fn ping_pong() -> Section {
         plot: Some(Plot::Latency),
         cpu: false,
         rows: vec![
-            Row::new("64 B, both awake", Work::PingPong, SMALL),
-            Row { needs: &["in-place"], ..large }.quick(false),
+            Row::new("64 B, both awake", Ability::PingPong, SMALL),
+            Row { needs: &[Ability::InPlace], ..large }.quick(false),
         ],
     }
 }
@@ -245,7 +216,7 @@ fn asleep() -> Section {
         about: "From before the send until the receiver, who has slept for a millisecond, has the message: one way.",
         plot: None,
         cpu: false,
-        rows: vec![Row { messages: Some(50), ..Row::new("64 B, the receiver asleep", Work::Asleep, SMALL) }],
+        rows: vec![Row { messages: Some(50), ..Row::new("64 B, the receiver asleep", Ability::Asleep, SMALL) }],
     }
 }
 
@@ -255,7 +226,7 @@ fn pair() -> Section {
         about: "A send and the receive of it: what the calls themselves cost.",
         plot: None,
         cpu: false,
-        rows: vec![Row::new("64 B, send and receive", Work::Pair, SMALL)],
+        rows: vec![Row::new("64 B, send and receive", Ability::Pair, SMALL)],
     }
 }
 
@@ -265,7 +236,7 @@ fn open() -> Section {
         about: "Of an object that is there.",
         plot: None,
         cpu: false,
-        rows: vec![Row::new("open and close", Work::Open, SMALL)],
+        rows: vec![Row::new("open and close", Ability::Open, SMALL)],
     }
 }
 
@@ -277,7 +248,7 @@ fn semaphores() -> Section {
                 each direction.",
         plot: None,
         cpu: false,
-        rows: vec![row("semaphore: post and wait", Work::Pair), row("semaphore: ping-pong", Work::PingPong)],
+        rows: vec![row("semaphore: post and wait", Ability::Pair), row("semaphore: ping-pong", Ability::PingPong)],
     }
 }
 
@@ -286,7 +257,7 @@ fn idle() -> Section {
         names: &["unipc shm", "mqueue", "boost"],
         unit: Unit::Milliseconds,
         messages: Some(1),
-        ..Row::new("waiting for a message, and for room", Work::Idle, SMALL)
+        ..Row::new("waiting for a message, and for room", Ability::Idle, SMALL)
     };
     Section {
         title: "Idle",

@@ -2,7 +2,7 @@
 
 use super::contest::{Entrant, Outcome};
 use super::plan::{self, Plot};
-use super::program::{Contender, Kind};
+use super::program::Contender;
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::ops::Range;
 use std::path::Path;
+use unipc_contender::Kind;
 
 const WIDTH: u32 = 960;
 const HEIGHT: u32 = 540;

@@ -10,24 +10,20 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use std::ffi::OsString;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::os::fd::AsFd;
 use std::time::Duration;
 use unipc::process::Group;
 use unipc::{Child, Command, Deadline, PipeReader, Redirect};
+use unipc_contender::{Ability, Kind};
 
 /// For the end of a program whose input has ended.
 const GRACE: Duration = Duration::from_secs(2);
-/// An answer with all its samples is not as long.
+/// An answer with all its samples is not as long, nor is all that a program has.
 const LONGEST: usize = 1 << 20;
+/// What a message can take, in ns, and more: from less than an instruction to a day.
+const FIGURES: RangeInclusive<f64> = 1e-3..=1e14;
 const SIGKILL: i32 = 9;
-
-#[derive(Clone, Copy, PartialEq)]
-pub enum Kind {
-    Messages,
-    Semaphore,
-    /// What nobody can be faster than.
-    Floor,
-}
 
 pub struct Contender {
     pub name: String,
@@ -41,8 +37,17 @@ pub struct Contender {
 }
 
 impl Contender {
-    pub fn can(&self, ability: &str) -> bool {
-        self.abilities.iter().any(|one| one == ability)
+    pub fn can(&self, ability: Ability) -> bool {
+        self.abilities.iter().any(|one| one == ability.name())
+    }
+
+    /// Whether the row is a matter for it.
+    pub fn takes_part(&self, row: &Row) -> bool {
+        (self.kind == row.kind || self.kind == Kind::Floor)
+            && self.can(row.work)
+            && row.needs.iter().all(|&need| self.can(need))
+            && !row.without.is_some_and(|ability| self.can(ability))
+            && (row.names.is_empty() || row.names.contains(&self.name.as_str()))
     }
 }
 
@@ -102,13 +107,20 @@ impl Program {
     ) -> Result<(Program, Vec<Contender>, Vec<Absent>), Failure> {
         let child = spawn(&line)?;
         let mut program = Program { line, child, heard: Vec::new(), runs: 0, patience };
-        let (mut contenders, mut absent) = (Vec::new(), Vec::new());
+        let (mut contenders, mut absent, mut length) = (Vec::new(), Vec::new(), 0);
         loop {
             let Heard::Line(said) = program.hear(signals)? else {
                 return Err(program.strange("does not say what contenders it has"));
             };
-            let fields: Vec<String> = said.split('\t').map(text::shown).collect();
-            match fields.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            length += said.len();
+            if length > LONGEST {
+                return Err(program.strange("says more than there is to say"));
+            }
+            let fields: Vec<&str> = said.split('\t').collect();
+            // What cannot be shown as it is would be a name that it does not know.
+            let is_text = fields.iter().all(|field| text::shown(field) == *field);
+            match fields[..] {
+                _ if !is_text => return Err(program.strange(format_args!("says '{}'", text::shown(&said)))),
                 ["ready"] => return Ok((program, contenders, absent)),
                 ["absent", name, language, remedy] => {
                     absent.push(Absent { name: name.into(), language: language.into(), remedy: remedy.into() });
@@ -116,11 +128,9 @@ impl Program {
                 ["contender", name, language, kind, waits, abilities] => contenders.push(Contender {
                     name: name.into(),
                     language: language.into(),
-                    kind: match kind {
-                        "messages" => Kind::Messages,
-                        "semaphore" => Kind::Semaphore,
-                        "floor" => Kind::Floor,
-                        _ => return Err(program.strange(format_args!("has a contender of the kind '{kind}'"))),
+                    kind: match Kind::ALL.iter().find(|one| one.name() == kind) {
+                        Some(kind) => *kind,
+                        None => return Err(program.strange(format_args!("has a contender of the kind '{kind}'"))),
                     },
                     waits: waits.into(),
                     abilities: abilities.split(',').map(str::to_owned).collect(),
@@ -177,7 +187,11 @@ impl Program {
         self.child = spawn(&self.line)?;
         self.heard.clear();
         // What it has is known.
-        while matches!(self.hear(signals)?, Heard::Line(line) if line != "ready") {}
+        for _ in 0..LONGEST {
+            if !matches!(self.hear(signals)?, Heard::Line(line) if line != "ready") {
+                break;
+            }
+        }
         Ok(Answer::Failed(sentence))
     }
 
@@ -271,10 +285,10 @@ fn understood(line: &str) -> Option<Answer> {
         "failed" => Some(Answer::Failed(text::shown(rest))),
         "ok" => {
             let mut measure = Measure::default();
-            let figure = |value: &str| value.parse().ok().filter(|value: &f64| value.is_finite() && *value >= 0.0);
+            let figure = |value: &str| value.parse().ok().filter(|value| *value == 0.0 || FIGURES.contains(value));
             for field in rest.split('\t') {
                 match field.split_once('=')? {
-                    ("ns", value) => measure.ns = Some(figure(value)?),
+                    ("ns", value) => measure.ns = Some(figure(value).filter(|&ns| ns > 0.0)?),
                     ("cpu", value) => measure.cpu = Some(figure(value)?),
                     ("samples", values) => {
                         let samples = values.split(',').filter(|value| !value.is_empty());
@@ -299,7 +313,7 @@ mod tests {
         assert_eq!((measure.ns, measure.cpu, measure.samples), (Some(44.6), Some(88.0), vec![1, 2, 3]));
         assert!(matches!(understood("failed\tmessages were lost"), Some(Answer::Failed(why)) if why.contains("lost")));
         assert!(matches!(understood("cannot\tit is\x1b[31mred"), Some(Answer::Cannot(why)) if !why.contains('\x1b')));
-        for line in ["", "ok", "ok\tns=", "ok\tns=-1", "ok\tns=nan", "ok\tsamples=1,x", "yes\tns=1"] {
+        for line in ["", "ok", "ok\tns=", "ok\tns=-1", "ok\tns=0", "ok\tns=nan", "ok\tsamples=1,x", "yes\tns=1"] {
             assert!(understood(line).is_none(), "{line:?}");
         }
     }

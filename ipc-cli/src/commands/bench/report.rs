@@ -52,6 +52,11 @@ fn table(titles: &[&str], right: &[bool], rows: &[Vec<String>]) -> String {
     text
 }
 
+/// A name as a cell has it.
+fn cell(name: &str) -> String {
+    name.replace('|', r"\|")
+}
+
 /// What a section says before its rows.
 pub fn heading(section: &Section) -> String {
     format!("## {}\n\n{}\n", section.title, section.about)
@@ -73,7 +78,7 @@ pub fn row(outcome: &Outcome) -> String {
     titles.push("over unipc's [least-most]".into());
     let line = |entrant: &Entrant| {
         let who = entrant.contender;
-        let mut cells = vec![who.name.clone(), who.language.clone(), who.waits.clone()];
+        let mut cells = vec![cell(&who.name), cell(&who.language), cell(&who.waits)];
         cells.push(spread(in_unit(row, entrant.cost())));
         if cpu {
             cells.push(entrant.cpu().map(|cpu| figure(cpu.median)).unwrap_or_default());

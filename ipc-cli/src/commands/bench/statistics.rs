@@ -25,11 +25,11 @@ impl Spread {
     }
 }
 
-/// That of which `share` of the sorted samples are not above.
+/// That of which `share` of the sorted samples are not above; `None` where none is above: of so few, nobody knows it.
 #[expect(clippy::cast_precision_loss, reason = "there are not as many samples")]
 pub fn quantile(sorted: &[u32], share: f64) -> Option<u32> {
     let rank = (share * sorted.len() as f64).ceil() as usize;
-    sorted.get(rank.saturating_sub(1)).copied()
+    sorted.get(rank.saturating_sub(1)).copied().filter(|_| rank < sorted.len())
 }
 
 #[cfg(test)]
@@ -48,8 +48,16 @@ mod tests {
         let samples: Vec<u32> = (1..=1000).collect();
         assert_eq!(quantile(&samples, 0.5), Some(500));
         assert_eq!(quantile(&samples, 0.999), Some(999));
-        assert_eq!(quantile(&samples, 1.0), Some(1000));
-        assert_eq!(quantile(&samples[..1], 0.001), Some(1));
+        assert_eq!(quantile(&samples, 0.0001), Some(1));
         assert_eq!(quantile(&[], 0.5), None);
+    }
+
+    #[test]
+    fn the_most_of_a_few_samples_is_no_quantile() {
+        let samples: Vec<u32> = (1..=1000).collect();
+        assert_eq!(quantile(&samples[..999], 0.999), None);
+        assert_eq!(quantile(&samples, 1.0), None);
+        assert_eq!(quantile(&samples[..2], 0.5), Some(1));
+        assert_eq!(quantile(&samples[..1], 0.5), None);
     }
 }
