@@ -289,5 +289,9 @@ fn on_a_terminal_a_bar_tells_how_far_it_is() {
     let mut screen = vt100::Parser::new(24, 80, 0);
     screen.process(&done.stdout);
     let shown = screen.screen().contents();
-    assert!(!shown.contains("of about") && shown.contains("written to"), "the bar is gone at the end: {shown}");
+    assert!(
+        !shown.contains("send and receive: ") && shown.contains("written to"),
+        "the bar is gone at the end: {shown}"
+    );
+    assert!(shown.lines().any(|line| line.starts_with("unipc shm  ")), "a table that fits: {shown}");
 }

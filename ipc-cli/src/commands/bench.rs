@@ -11,6 +11,7 @@ mod statistics;
 use crate::exit;
 use crate::failure::{self, Failure, plain};
 use crate::signals::Signals;
+use crate::table::{self, Table};
 use crate::text;
 use contest::{Contest, Outcome, Settings};
 use fastrand::Rng;
@@ -183,7 +184,9 @@ fn hold<'a>(
     let palette = Palette::new(contenders);
     let mut outcomes: Vec<Outcome> = Vec::new();
     for section in sections {
-        let mut said = format!("\n{}", report::heading(section));
+        let heading = format!("\n{}", report::heading(section));
+        bar.suspend(|| show(&heading))?;
+        *report += &heading;
         let first = outcomes.len();
         for row in &section.rows {
             let outcome = contest.hold(section, row, &concerned(row), |contender| {
@@ -192,9 +195,14 @@ fn hold<'a>(
                 bar.inc(1);
             });
             let outcome = outcome.inspect_err(|_| bar.finish_and_clear())?;
-            let _ = write!(said, "\n{}", report::row(&outcome));
-            bar.suspend(|| show(&said))?;
-            *report += &std::mem::take(&mut said);
+            let (mut table, missing) = (report::row(&outcome), report::missing(&outcome));
+            let markdown = format!("\n{}{missing}", report::markdown(&table));
+            let shown = match table::terminal() {
+                Some(width) => fitting(&mut table, width)? + &missing,
+                None => markdown.clone(),
+            };
+            bar.suspend(|| show(&shown))?;
+            *report += &markdown;
             outcomes.push(outcome);
         }
         if let Some(plot) = section.plot {
@@ -208,9 +216,16 @@ fn hold<'a>(
     Ok(outcomes)
 }
 
+/// As a terminal of that width shows it.
+fn fitting(table: &mut Table, width: usize) -> Result<String, Failure> {
+    let mut shown = Vec::from(b"\n");
+    table.write(&mut shown, "", Some(width))?;
+    Ok(String::from_utf8_lossy(&shown).into_owned())
+}
+
 /// What standard output has of it at once, also when it goes into a file.
 fn show(text: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
+    let mut out = anstream::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()?;
     Ok(())

@@ -4,6 +4,8 @@ use super::contest::{Entrant, Outcome};
 use super::plan::{Row, Section, Unit};
 use super::program::Absent;
 use super::statistics::Spread;
+use crate::table::{Cell, Column, Table};
+use crate::text;
 use std::fmt::Write;
 
 /// Three digits, or all before the point.
@@ -28,33 +30,35 @@ pub fn in_unit(row: &Row, cost: Spread) -> Spread {
     }
 }
 
-/// A table of Markdown that is a table on a terminal, too.
-fn table(titles: &[&str], right: &[bool], rows: &[Vec<String>]) -> String {
-    let width = |at: usize| {
-        let cells = rows.iter().map(|row| row[at].as_str()).chain([titles[at]]);
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0).max(3)
+/// A table as Markdown has it, and readable as it stands.
+pub fn markdown(table: &Table) -> String {
+    let text = |cell: &Cell| cell.text.replace('|', r"\|");
+    let rows: Vec<Vec<String>> = table.rows.iter().map(|row| row.iter().map(text).collect()).collect();
+    let widest = |(at, column): (usize, &Column)| {
+        let cells = rows.iter().map(|row| row[at].as_str()).chain([column.title.as_str()]);
+        cells.map(text::width).max().unwrap_or(0).max(3)
     };
-    let widths: Vec<usize> = (0..titles.len()).map(width).collect();
-    let line = |cells: &mut dyn Iterator<Item = &str>| {
-        let padded = cells.zip(&widths).zip(right).map(|((cell, &width), right)| {
-            if *right { format!(" {cell:>width$} |") } else { format!(" {cell:<width$} |") }
-        });
-        format!("|{}\n", padded.collect::<String>())
+    let widths: Vec<usize> = table.columns.iter().enumerate().map(widest).collect();
+    let mut written = String::new();
+    let mut line = |cells: &mut dyn Iterator<Item = &str>| {
+        for (at, cell) in cells.enumerate() {
+            let blanks = " ".repeat(widths[at] - text::width(cell));
+            let (before, after) = if table.columns[at].right { (&*blanks, "") } else { ("", &*blanks) };
+            let _ = write!(written, "| {before}{cell}{after} ");
+        }
+        written += "|\n";
     };
-    let rules = widths.iter().zip(right).map(|(&width, right)| {
-        if *right { format!("{}:|", "-".repeat(width + 1)) } else { format!("{}|", "-".repeat(width + 2)) }
-    });
-    let mut text = line(&mut titles.iter().copied());
-    let _ = writeln!(text, "|{}", rules.collect::<String>());
-    for row in rows {
-        text += &line(&mut row.iter().map(String::as_str));
+    line(&mut table.columns.iter().map(|column| column.title.as_str()));
+    let rules: Vec<String> = table.columns.iter().zip(&widths).map(|(column, width)| rule(column, *width)).collect();
+    line(&mut rules.iter().map(String::as_str));
+    for row in &rows {
+        line(&mut row.iter().map(String::as_str));
     }
-    text
+    written
 }
 
-/// A name as a cell has it.
-fn cell(name: &str) -> String {
-    name.replace('|', r"\|")
+fn rule(column: &Column, width: usize) -> String {
+    if column.right { format!("{}:", "-".repeat(width - 1)) } else { "-".repeat(width) }
 }
 
 /// What a section says before its rows.
@@ -62,23 +66,25 @@ pub fn heading(section: &Section) -> String {
     format!("## {}\n\n{}\n", section.title, section.about)
 }
 
-/// A row: its contenders, the best first.
-pub fn row(outcome: &Outcome) -> String {
+/// A row: its contenders, the best first. What a narrow terminal can do without has a rank.
+pub fn row(outcome: &Outcome) -> Table {
     let row = outcome.row;
-    let unit = row.unit.name();
-    let mut titles = vec![row.title.clone(), "in".into(), "waits".into(), format!("{unit} [least-most]")];
     let cpu = outcome.section.cpu;
     let samples = outcome.entrants.iter().any(|entrant| entrant.quantile(0.5).is_some());
+    let left = |title: &str, rank| Column { title: title.into(), rank, right: false };
+    let right = |title: &str, rank| Column { title: title.into(), rank, right: true };
+    let mut columns = vec![left(&row.title, None), left("in", None), left("waits", Some(1))];
+    columns.push(right(&format!("{} [least-most]", row.unit.name()), None));
     if cpu {
-        titles.push("CPU ns".into());
+        columns.push(right("CPU ns", Some(2)));
     }
     if samples {
-        titles.extend(["p50".into(), "p99".into(), "p99.9".into()]);
+        columns.extend([right("p50", Some(3)), right("p99", Some(5)), right("p99.9", Some(4))]);
     }
-    titles.push("over unipc's [least-most]".into());
+    columns.push(right("over unipc's [least-most]", Some(6)));
     let line = |entrant: &Entrant| {
         let who = entrant.contender;
-        let mut cells = vec![cell(&who.name), cell(&who.language), cell(&who.waits)];
+        let mut cells = vec![who.name.clone(), who.language.clone(), who.waits.clone()];
         cells.push(spread(in_unit(row, entrant.cost())));
         if cpu {
             cells.push(entrant.cpu().map(|cpu| figure(cpu.median)).unwrap_or_default());
@@ -92,11 +98,20 @@ pub fn row(outcome: &Outcome) -> String {
             Some(ours) => ours.ratio(entrant).map(spread).unwrap_or_default(),
             None => String::new(),
         });
-        cells
+        cells.into_iter().map(Cell::from).collect()
     };
-    let right: Vec<bool> = (0..titles.len()).map(|at| at > 2).collect();
-    let titles: Vec<&str> = titles.iter().map(String::as_str).collect();
-    let mut text = table(&titles, &right, &outcome.entrants.iter().map(line).collect::<Vec<_>>());
+    Table { columns, rows: outcome.entrants.iter().map(line).collect() }
+}
+
+/// Who is not in the row, or not as it says, and why.
+pub fn missing(outcome: &Outcome) -> String {
+    let mut text = String::new();
+    let (work, shape) = (outcome.row.work, &outcome.row.shape);
+    for entrant in outcome.entrants.iter().filter(|_| work == Ability::Stream || shape.priorities > 1) {
+        if let Some(depth) = entrant.depth {
+            let _ = writeln!(text, "\nNot as deep: {} has room for {depth} messages here", entrant.contender);
+        }
+    }
     for (who, why) in &outcome.cannot {
         let _ = writeln!(text, "\nLeft out: {who}: {why}");
     }
@@ -135,7 +150,7 @@ pub fn results(outcomes: &[Outcome]) -> String {
                 row.title,
                 row.work.name(),
                 shape.size,
-                shape.depth,
+                entrant.depth.unwrap_or(shape.depth),
                 shape.producers,
                 shape.consumers,
                 shape.priorities,
