@@ -148,6 +148,21 @@ fn nonsense_of_a_contender_does_no_harm() {
     }
 }
 
+#[test]
+fn who_is_not_as_deep_as_its_row_says_is_named() {
+    let answer = "echo \"ok${tab}ns=9${tab}depth=7\"";
+    let (scratch, done) = with_contender(answer, "'64 B, one' '64 B, send'");
+    assert_eq!(done.code, 0, "{}", done.err());
+    let sentence = "\nNot as deep: mine (sh) has room for 7 messages here\n";
+    assert_eq!(done.out().matches(sentence).count(), 1, "where depth matters: {}", done.out());
+    let results = read(&scratch, "out/results.tsv");
+    let depth = |who: &str| {
+        let line = results.lines().find(|line| line.contains(&format!("\t{who}\t"))).unwrap();
+        line.split('\t').nth(4).unwrap().to_owned()
+    };
+    assert_eq!([depth("mine"), depth("unipc shm")], ["7", "64"]);
+}
+
 /// A logarithmic axis down to nothing, or up to no end, would have no end of marks.
 #[test]
 fn figures_that_no_work_can_have_are_none() {

@@ -731,6 +731,8 @@ inline void answer(const Run &run, void (*work)(const Run &))
         printf("\tns=%.1f", control->ns);
     if (work == stream || work == idle)
         printf("\tcpu=%.1f", control->cpu);
+    if (fitting.shape.depth != run.shape.depth)
+        printf("\tdepth=%zu", fitting.shape.depth);
     for (int i = 0; i < control->samples; i++)
         printf("%s%.0f", i ? "," : "\tsamples=", control->sample[i]);
     printf("\n");

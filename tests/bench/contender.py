@@ -129,7 +129,12 @@ class Contender:
     def __init__(self, name: str, request: Request) -> None:
         self.name = name
         self.size = request.size
-        self.depth = request.depth
+        self.depth = self.fit(request)
+
+    @classmethod
+    def fit(cls, request: Request) -> int:
+        """How deep it can be, or raises Cannot."""
+        return request.depth
 
     @classmethod
     def unlink(cls, name: str) -> None:
@@ -898,7 +903,9 @@ def perform(line: str, contenders: Sequence[type[Contender]]) -> Answer:
     for kind in contenders:
         if (kind.NAME, language) == (name, "Python"):
             check(kind, request)
-            return WORKS[kind.KIND, request.work](kind, request)
+            result = WORKS[kind.KIND, request.work](kind, request)
+            depth = kind.fit(request)
+            return result if depth == request.depth else result | {"depth": depth}
     raise Failed(f"{name} of {language} is no contender here")
 
 
@@ -937,7 +944,9 @@ def answer(line: str, contenders: Sequence[type[Contender]]) -> str:
 
 
 def figures(value: float | list[int]) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list) else f"{value:.1f}"
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return str(value) if isinstance(value, int) else f"{value:.1f}"
 
 
 def serve(contenders: Sequence[type[Contender]], absent: Sequence[type[Contender]]) -> None:

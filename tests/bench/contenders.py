@@ -95,8 +95,6 @@ class UnipcQueue(Messages):
 
     def __init__(self, name: str, request: Request) -> None:
         super().__init__(name, request)
-        if self.engine == "posix":
-            self.depth = fit(request)
         unipc.Queue.create(name, self.depth, self.size, engine=self.engine).close()
 
     @classmethod
@@ -123,6 +121,10 @@ class UnipcQueue(Messages):
 class UnipcPosix(UnipcQueue):
     NAME = "unipc posix"
     engine = "posix"
+
+    @classmethod
+    def fit(cls, request: Request) -> int:
+        return fit(request)
 
 
 class UnipcShm(UnipcQueue):
@@ -271,12 +273,15 @@ class PosixIpc(Messages):
 
     def __init__(self, name: str, request: Request) -> None:
         super().__init__(name, request)
-        self.depth = fit(request)
         flags = posix_ipc.O_CREX
         queue = posix_ipc.MessageQueue(
             name, flags, max_messages=self.depth, max_message_size=self.size
         )
         queue.close()
+
+    @classmethod
+    def fit(cls, request: Request) -> int:
+        return fit(request)
 
     @classmethod
     def unlink(cls, name: str) -> None:

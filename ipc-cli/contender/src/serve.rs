@@ -89,11 +89,13 @@ fn answer(contenders: &[Contender], line: &str, out: BorrowedFd<'_>) -> io::Resu
         Ok(run) => run,
         Err(error) => return Ok(Some(refusal("failed", &error))),
     };
+    let asked = run.shape.depth;
     run.shape = match outcome(|| (run.who.fit)(run.shape)) {
         Ok(shape) => shape,
         Err(error) => return Ok(Some(refusal("cannot", &error))),
     };
-    let answer = apart(&run, out)?;
+    let depth = Some(run.shape.depth).filter(|&depth| depth != asked);
+    let answer = apart(&run, depth, out)?;
     for name in &run.names {
         (run.who.unlink)(name);
     }
@@ -101,12 +103,12 @@ fn answer(contenders: &[Contender], line: &str, out: BorrowedFd<'_>) -> io::Resu
 }
 
 /// Does a run in a process of its own, and gives back its line; none when nobody is there to read it.
-fn apart(run: &Run<'_>, out: BorrowedFd<'_>) -> io::Result<Option<String>> {
+fn apart(run: &Run<'_>, depth: Option<usize>, out: BorrowedFd<'_>) -> io::Result<Option<String>> {
     let (mut answers, mut answer) = sys::pipe()?;
     let pid = match sys::fork()? {
         Fork::Child => {
-            let line =
-                outcome(|| works::work(run)).map_or_else(|error| refusal("failed", &error), |answer| told(&answer));
+            let line = outcome(|| works::work(run))
+                .map_or_else(|error| refusal("failed", &error), |answer| told(&answer, depth));
             sys::exit(i32::from(answer.write_all(line.as_bytes()).is_err()));
         }
         Fork::Parent(pid) => pid,
@@ -127,12 +129,15 @@ fn apart(run: &Run<'_>, out: BorrowedFd<'_>) -> io::Result<Option<String>> {
     Ok(is_heard.then_some(line))
 }
 
-fn told(answer: &Answer) -> String {
+fn told(answer: &Answer, depth: Option<usize>) -> String {
     let mut line = String::from("ok");
     for (name, value) in [("ns", answer.ns), ("cpu", answer.cpu)] {
         if let Some(value) = value {
             let _ = write!(line, "\t{name}={value:.3}");
         }
+    }
+    if let Some(depth) = depth {
+        let _ = write!(line, "\tdepth={depth}");
     }
     for (at, sample) in answer.samples.iter().enumerate() {
         let _ = write!(line, "{}{sample}", if at == 0 { "\tsamples=" } else { "," });

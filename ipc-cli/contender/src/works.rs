@@ -151,7 +151,7 @@ fn stream(run: &Run<'_>, control: Control) -> io::Result<Answer> {
     let end = received.iter().map(|side| side.end).max().unwrap_or(0);
     let cpu = |sides: &[Side]| each(all(sides, |side| side.cpu), all(sides, |side| side.counted));
     let counted = run.messages - (0..run.shape.producers).map(|me| warm(run.share(me))).sum::<u64>();
-    Ok(Answer { ns: Some(each(end - begin, counted)), cpu: Some(cpu(&sent) + cpu(&received)), samples: Vec::new() })
+    Ok(Answer { ns: Some(each(end - begin, counted)), cpu: Some(cpu(&sent) + cpu(&received)), ..Answer::default() })
 }
 
 fn produce(run: &Run<'_>, control: Control, me: u32, to: &mut dyn Handle) -> io::Result<Side> {
@@ -263,7 +263,7 @@ fn alone(run: &Run<'_>, control: Control) -> io::Result<Answer> {
     };
     together(control, vec![Box::new(role)])?;
     let Side { begin, end, cpu, counted, .. } = control.side(0);
-    Ok(Answer { ns: Some(each(end - begin, counted)), cpu: Some(each(cpu, counted)), samples: Vec::new() })
+    Ok(Answer { ns: Some(each(end - begin, counted)), cpu: Some(each(cpu, counted)), ..Answer::default() })
 }
 
 /// What a process does with one object to send to, and one to receive from.
@@ -338,7 +338,7 @@ fn ping_pong(run: &Run<'_>, control: Control) -> io::Result<Answer> {
     )?;
     let Side { begin, end, .. } = control.side(0);
     let ns = Some(each(end - begin, run.messages - warm(run.messages)));
-    Ok(Answer { ns, cpu: None, samples: control.samples() })
+    Ok(Answer { ns, samples: control.samples(), ..Answer::default() })
 }
 
 /// From before a send until the other side, which has slept, has the message.
@@ -362,7 +362,8 @@ fn asleep(run: &Run<'_>, control: Control) -> io::Result<Answer> {
     let samples = control.samples();
     let mut sorted = samples.clone();
     sorted.sort_unstable();
-    Ok(Answer { ns: sorted.get(sorted.len() / 2).map(|&middle| each(middle, 1)), cpu: None, samples })
+    let ns = sorted.get(sorted.len() / 2).map(|&middle| each(middle, 1));
+    Ok(Answer { ns, samples, ..Answer::default() })
 }
 
 /// One process has it open, another opens it and closes it, time and again.

@@ -590,7 +590,10 @@ promises! {
     }
 
     fn a_queue_of_the_system_is_as_deep_as_it_may_be() {
-        Server::start().figures("mqueue", "stream", "depth=1000000 priorities=4 messages=3000");
+        let mut server = Server::start();
+        let figures = server.figures("mqueue", "stream", "depth=1000000 priorities=4 messages=3000");
+        assert!(figures["depth"].iter().all(|&depth| depth < 1_000_000.0), "and says how deep that was");
+        assert!(!server.figures("mqueue", "stream", "depth=1").contains_key("depth"));
     }
 
     fn nothing_is_left_of_a_run_that_failed() {

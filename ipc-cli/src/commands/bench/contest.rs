@@ -31,6 +31,8 @@ pub struct Entrant<'a> {
     cpus: Vec<f64>,
     /// Of all rounds; in order when the row is done.
     samples: Vec<u32>,
+    /// Its room, where that was not to be had as the row has it.
+    pub depth: Option<u32>,
 }
 
 impl Entrant<'_> {
@@ -106,7 +108,7 @@ impl Contest<'_> {
             begun(contender);
             if let Some(messages) = self.calibrate(&mut outcome, contender)? {
                 let (costs, cpus, samples) = Default::default();
-                outcome.entrants.push(Entrant { contender, messages, costs, cpus, samples });
+                outcome.entrants.push(Entrant { contender, messages, costs, cpus, samples, depth: None });
             }
         }
         for _ in 0..self.settings.rounds {
@@ -118,6 +120,7 @@ impl Contest<'_> {
                 entrant.costs.extend(cost(row, &measure));
                 entrant.cpus.extend(measure.cpu);
                 entrant.samples.extend(measure.samples);
+                entrant.depth = measure.depth;
                 outcome.entrants.push(entrant);
             }
         }

@@ -69,6 +69,8 @@ pub struct Measure {
     pub ns: Option<f64>,
     pub cpu: Option<f64>,
     pub samples: Vec<u32>,
+    /// Its room, where that was not to be had as asked for.
+    pub depth: Option<u32>,
 }
 
 pub enum Answer {
@@ -290,6 +292,7 @@ fn understood(line: &str) -> Option<Answer> {
                 match field.split_once('=')? {
                     ("ns", value) => measure.ns = Some(figure(value).filter(|&ns| ns > 0.0)?),
                     ("cpu", value) => measure.cpu = Some(figure(value)?),
+                    ("depth", value) => measure.depth = Some(value.parse().ok()?),
                     ("samples", values) => {
                         let samples = values.split(',').filter(|value| !value.is_empty());
                         measure.samples = samples.map(|value| Some(figure(value)? as u32)).collect::<Option<_>>()?;

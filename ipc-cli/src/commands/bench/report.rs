@@ -7,6 +7,7 @@ use super::statistics::Spread;
 use crate::table::{Cell, Column, Table};
 use crate::text;
 use std::fmt::Write;
+use unipc_contender::Ability;
 
 /// Three digits, or all before the point.
 fn figure(value: f64) -> String {
