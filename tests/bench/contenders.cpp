@@ -326,18 +326,25 @@ struct Socket : Channel {
 
 #ifdef HAVE_ZMQ
 struct ZeroMQ final : Socket {
-    void *context = zmq_ctx_new(), *pull = nullptr, *push = nullptr;
+    void *pull = nullptr, *push = nullptr;
+
+    /* One for a process, as its guide wants it. */
+    static void *context()
+    {
+        static void *one = zmq_ctx_new();
+        return one;
+    }
 
     ZeroMQ(const char *name, Shape shape, Role role) : Socket(shape)
     {
         int depth = int(shape.depth), soon = 1;
         if (role & RECEIVES) {
-            pull = zmq_socket(context, ZMQ_PULL);
+            pull = zmq_socket(context(), ZMQ_PULL);
             due(zmq_setsockopt(pull, ZMQ_RCVHWM, &depth, sizeof depth));
             due(zmq_bind(pull, address(name).c_str()));
         }
         if (role & SENDS) {
-            push = zmq_socket(context, ZMQ_PUSH);
+            push = zmq_socket(context(), ZMQ_PUSH);
             due(zmq_setsockopt(push, ZMQ_SNDHWM, &depth, sizeof depth));
             due(zmq_setsockopt(push, ZMQ_RECONNECT_IVL, &soon, sizeof soon));
             /* Nothing goes before there is a connection, after which no name is needed. */
