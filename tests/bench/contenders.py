@@ -405,7 +405,7 @@ class MultiprocessingSemaphore(Semaphore):
 
 
 class PyZmq(Messages):
-    """PUSH and PULL, as deep as they are unless told. An abstract address leaves nothing behind."""
+    """PUSH and PULL. An abstract address leaves nothing behind."""
 
     NAME = "pyzmq"
     PACKAGE = "pyzmq"
@@ -417,6 +417,7 @@ class PyZmq(Messages):
 
     def sender(self) -> Send:
         push = zmq.Context.instance().socket(zmq.PUSH)
+        push.set_hwm(self.depth)
         push.immediate = True
         push.reconnect_ivl = 1
         push.connect(self.address)
@@ -425,6 +426,7 @@ class PyZmq(Messages):
 
     def receiver(self) -> Receive:
         pull = zmq.Context.instance().socket(zmq.PULL)
+        pull.set_hwm(self.depth)
         pull.bind(self.address)
         return pull.recv
 
