@@ -82,7 +82,7 @@ pub fn row(outcome: &Outcome) -> Table {
     if samples {
         columns.extend([right("p50", Some(3)), right("p99", Some(5)), right("p99.9", Some(4))]);
     }
-    columns.push(right("over unipc's [least-most]", Some(6)));
+    columns.push(right("time over unipc's [least-most]", Some(6)));
     let line = |entrant: &Entrant| {
         let who = entrant.contender;
         let mut cells = vec![who.name.clone(), who.language.clone(), who.waits.clone()];
