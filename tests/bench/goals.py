@@ -99,6 +99,8 @@ def show(
     wanted: str,
 ) -> None:
     who, other = f"{ours[0]}, {ours[1]}", pair[1]["contender"]
+    if pair[0]["depth"] != pair[1]["depth"]:
+        other += f", {pair[1]['depth']} deep"
     cells = [row, who, shown(costs[0]), other, shown(costs[1]), times, wanted]
     print(f"| {' | '.join(cells)} |", end="")
 
