@@ -41,9 +41,9 @@ GOALS = [
         for depth in (10, 64, 256, 1024)
         for other, asked, aim in ((KERNEL, 2, 4), (BOOST, 1, 2))
     ),
-    ("64 B, both awake", SHM, KERNEL, 40, 150),
-    ("64 B, both awake", SHM, BOOST, 40, 150),
-    ("64 B, both awake", SHM, LINE, -8, -3),
+    ("64 B, there and back", SHM, KERNEL, 40, 150),
+    ("64 B, there and back", SHM, BOOST, 40, 150),
+    ("64 B, there and back", SHM, LINE, -8, -3),
     ("64 B, the receiver asleep", SHM, KERNEL, 0.9, 1.1),
     ("64 B, send and receive", SHM, KERNEL, 30, 60),
     ("64 B, send and receive", SHM, BOOST, 0.8, 1.2),

@@ -125,8 +125,9 @@ fn throughput() -> Section {
     };
     Section {
         title: "Throughput",
-        about: "From one process to another, on two processors, both as fast as they can; 64 messages of room where \
-                that can be chosen. CPU time is of both sides, in ns a message, which is ms for a million.",
+        about: "From one process to another, on two processors, both as fast as they can. Room for 64 messages where \
+                it is counted in messages; pipes and sockets have what the system gives them. CPU time is of both \
+                sides, in ns a message, which is ms for a million.",
         plot: Some(Plot::Throughput),
         cpu: true,
         rows: [8, 64, 256, 1024, 4096, 65536].into_iter().map(row).collect(),
@@ -195,16 +196,16 @@ fn priorities() -> Section {
 }
 
 fn ping_pong() -> Section {
-    let large = Row::new("4 KiB in place, both awake", Ability::PingPong, Shape { size: 4096, ..SMALL });
+    let large = Row::new("4 KiB in place, there and back", Ability::PingPong, Shape { size: 4096, ..SMALL });
     Section {
         title: "Ping-pong",
-        about: "A message there and one back, by calls that block, nobody ever idle. The median is of the rounds, \
-                by one look at the clock before and one after; p50, p99 and p99.9 are of messages timed one by one, \
-                all rounds together.",
+        about: "A message there and one back, again and again, by calls that block; who spins stays awake, who does \
+                not sleeps in the kernel meanwhile. The median is of the rounds, by one look at the clock before \
+                and one after; p50, p99 and p99.9 are of messages timed one by one, all rounds together.",
         plot: Some(Plot::Latency),
         cpu: false,
         rows: vec![
-            Row::new("64 B, both awake", Ability::PingPong, SMALL),
+            Row::new("64 B, there and back", Ability::PingPong, SMALL),
             Row { needs: &[Ability::InPlace], ..large }.quick(false),
         ],
     }

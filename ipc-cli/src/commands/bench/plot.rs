@@ -185,7 +185,7 @@ fn latency<'a>(outcomes: &[Outcome], group: Group, of: &str) -> Picture<'a> {
     }
     let ticks = [(0.301, "50 %"), (1.0, "90 %"), (2.0, "99 %"), (3.0, "99.9 %")];
     Picture {
-        title: format!("Ping-pong, there and back, both awake{of}"),
+        title: format!("Ping-pong, there and back, 64 B{of}"),
         y_title: "ns",
         x_title: "of the messages take no longer",
         ticks: ticks.map(|(at, label)| (at, label.to_owned())).into(),
