@@ -414,6 +414,8 @@ class PyZmq(Messages):
     def __init__(self, name: str, request: Request) -> None:
         super().__init__(name, request)
         self.address = f"ipc://@{name}"
+        # They are kept until the process ends: what is on its way goes with who has sent it.
+        self.sockets: list[Any] = []
 
     def sender(self) -> Send:
         push = zmq.Context.instance().socket(zmq.PUSH)
@@ -422,12 +424,14 @@ class PyZmq(Messages):
         push.reconnect_ivl = 1
         push.connect(self.address)
         push.poll(None, zmq.POLLOUT)  # until it is connected
+        self.sockets.append(push)
         return push.send
 
     def receiver(self) -> Receive:
         pull = zmq.Context.instance().socket(zmq.PULL)
         pull.set_hwm(self.depth)
         pull.bind(self.address)
+        self.sockets.append(pull)
         return pull.recv
 
 
