@@ -44,11 +44,15 @@ Examples:
   unipc bench --quick 64            rows with 64 in their title, few and short rounds
   unipc bench --only mqueue         unipc and the kernel's queue
 
-Written to the folder: report.md, results.tsv (a line for each contender and row), ratios.tsv (each pair of a row), and
-plots as SVG.
+Written to the folder: report.md, results.tsv (a line for each contender and row), ratios.tsv (each
+pair of a row), and plots as SVG.
 
-Exit status: 0 if all that took part has done what it was asked; 1 if one failed, which is said; 2 if the arguments
-make no sense; 125 for anything else; 141 if whoever reads the output has left.")]
+Exit status:
+  0    all that took part have done what they were asked
+  1    one of them failed, which is said
+  2    the arguments make no sense
+  125  anything else
+  141  whoever reads the output has left")]
 pub struct Arguments {
     /// Only rows whose title has one of these words
     #[arg(value_name = "WORK")]
