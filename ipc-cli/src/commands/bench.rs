@@ -102,28 +102,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         return serve(&arguments.works);
     }
     let mut signals = Signals::catch()?;
-    let begin = (Instant::now(), busy());
-    let this = std::env::current_exe().map_err(|error| own("find this program", &error))?;
-    let mut lines: Vec<Vec<OsString>> = vec![vec![this.into(), "bench".into(), "--serve".into()]];
-    lines.extend(arguments.programs.iter().map(|program| vec![program.into()]));
-    let (mut programs, mut contenders, mut absent) = (Vec::new(), Vec::new(), Vec::new());
-    for (number, line) in lines.into_iter().enumerate() {
-        let (program, has, lacks) = Program::start(line, number, arguments.patience, &mut signals)?;
-        programs.push(program);
-        contenders.extend(has.into_iter().filter(|contender| wanted(contender, &arguments.only)));
-        absent.extend(lacks);
-    }
-    let mut sections = plan::sections(arguments.quick);
-    for section in &mut sections {
-        section.rows.retain(|row| {
-            let title = row.title.to_lowercase();
-            arguments.works.is_empty() || arguments.works.iter().any(|word| title.contains(&word.to_lowercase()))
-        });
-    }
-    sections.retain(|section| !section.rows.is_empty());
-    if sections.is_empty() {
-        return Err(Failure::usage("bench", "no row has such a word in its title; --list shows them"));
-    }
+    let (began, busy_before) = (Instant::now(), busy());
+    let Field { mut programs, contenders, absent } = Field::enter(arguments, &mut signals)?;
+    let sections = chosen(arguments)?;
     if arguments.list {
         list(&sections, &contenders, &absent)?;
         return Ok(ExitCode::SUCCESS);
@@ -135,30 +116,24 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         cpus: processors()?,
     };
     let folder = &arguments.output;
-    fs::create_dir_all(folder).map_err(|error| own(&format!("make the folder {}", folder.display()), &error))?;
-    // Not to be told after minutes that they cannot be written.
-    for name in FILES {
-        let path = folder.join(name);
-        let file = fs::OpenOptions::new().append(true).create(true).open(&path);
-        file.map_err(|error| own(&format!("write {}", path.display()), &error))?;
-    }
+    make(folder)?;
     let mut contest =
         Contest { programs: &mut programs, signals: &mut signals, settings: &settings, random: Rng::with_seed(3) };
     let mut report = title(&settings);
     show(&report)?;
     let outcomes = hold(&mut contest, &sections, &contenders, folder, &mut report)?;
     drop(programs); // whose processes' time is known when they have ended
-    let mut remarks = String::new();
+    let mut remarks = String::from("\n");
     if settings.cpus[0] == settings.cpus[1] {
         remarks += "Only one processor was allowed, and both sides ran on it.\n";
     }
-    let seconds = begin.0.elapsed().as_secs_f64();
-    let others = ((busy().0 - begin.1.0) - (busy().1 - begin.1.1)).max(0.0) / seconds;
+    let (machine, family) = busy();
+    let others = (machine - busy_before.0 - (family - busy_before.1)).max(0.0) / began.elapsed().as_secs_f64();
     let verdict = if others > 0.1 { ": too much for the figures to be trusted" } else { "" };
     let _ = writeln!(remarks, "Others kept {:.0} % of a processor busy meanwhile{verdict}.", 100.0 * others);
     remarks += &report::absent(&absent);
-    let _ = write!(report, "\n{remarks}");
-    show(&format!("\n{remarks}"))?;
+    report += &remarks;
+    show(&remarks)?;
     for (name, text) in FILES.into_iter().zip([report, report::results(&outcomes), report::ratios(&outcomes)]) {
         let path = folder.join(name);
         fs::write(&path, text).map_err(|error| own(&format!("write {}", path.display()), &error))?;
@@ -166,6 +141,59 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     failure::say(format_args!("bench: written to {}", folder.display()));
     let failed = outcomes.iter().any(|outcome| !outcome.failed.is_empty());
     Ok(ExitCode::from(u8::from(failed)))
+}
+
+/// Who takes part, and who could.
+#[derive(Default)]
+struct Field {
+    programs: Vec<Program>,
+    contenders: Vec<Contender>,
+    absent: Vec<Absent>,
+}
+
+impl Field {
+    /// Starts the programs, and hears what they have.
+    fn enter(arguments: &Arguments, signals: &mut Signals) -> Result<Field, Failure> {
+        let this = std::env::current_exe().map_err(|error| own("find this program", &error))?;
+        let mut lines: Vec<Vec<OsString>> = vec![vec![this.into(), "bench".into(), "--serve".into()]];
+        lines.extend(arguments.programs.iter().map(|program| vec![program.into()]));
+        let mut field = Field::default();
+        for (number, line) in lines.into_iter().enumerate() {
+            let (program, has, lacks) = Program::start(line, number, arguments.patience, signals)?;
+            field.programs.push(program);
+            field.contenders.extend(has.into_iter().filter(|contender| wanted(contender, &arguments.only)));
+            field.absent.extend(lacks);
+        }
+        Ok(field)
+    }
+}
+
+/// The sections, with the rows that are asked for.
+fn chosen(arguments: &Arguments) -> Result<Vec<Section>, Failure> {
+    let words: Vec<String> = arguments.works.iter().map(|word| word.to_lowercase()).collect();
+    let mut sections = plan::sections(arguments.quick);
+    for section in &mut sections {
+        section.rows.retain(|row| {
+            let title = row.title.to_lowercase();
+            words.is_empty() || words.iter().any(|word| title.contains(word))
+        });
+    }
+    sections.retain(|section| !section.rows.is_empty());
+    if sections.is_empty() {
+        return Err(Failure::usage("bench", "no row has such a word in its title; --list shows them"));
+    }
+    Ok(sections)
+}
+
+/// Makes the folder and its files: not to be told after minutes that they cannot be written.
+fn make(folder: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(folder).map_err(|error| own(&format!("make the folder {}", folder.display()), &error))?;
+    for name in FILES {
+        let path = folder.join(name);
+        let file = fs::OpenOptions::new().append(true).create(true).open(&path);
+        file.map_err(|error| own(&format!("write {}", path.display()), &error))?;
+    }
+    Ok(())
 }
 
 /// Holds all rows; what is said of each is shown, and added to the report.
