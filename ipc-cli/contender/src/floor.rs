@@ -9,16 +9,9 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 /// copy in memory.
 pub fn floor() -> Vec<Contender> {
     let floor = |name, waits, abilities, create| Contender {
-        name,
-        language: "machine",
         kind: Kind::Floor,
         waits,
-        abilities,
-        absent: None,
-        fit: Ok,
-        create,
-        unlink: |_| (),
-        needs_name: false,
+        ..Contender::new(name, "machine", abilities, create)
     };
     vec![
         floor("cache line", Waits::Spins, &[Ability::PingPong], |_, _| share(|line, last| Bounced { line, last })),

@@ -10,7 +10,7 @@
 //! use std::io::{self, Read, Write};
 //! use std::os::unix::net::{UnixListener, UnixStream};
 //! use std::process::ExitCode;
-//! use unipc_contender::{Ability, Contender, End, Handle, Kind, Opener, Shape, Waits, Word};
+//! use unipc_contender::{Ability, Contender, End, Handle, Opener, Shape, Word};
 //!
 //! struct Stream {
 //!     stream: UnixStream,
@@ -47,16 +47,8 @@
 //!
 //! fn main() -> ExitCode {
 //!     unipc_contender::main(&[Contender {
-//!         name: "my sockets",
-//!         language: "Rust",
-//!         kind: Kind::Messages,
-//!         waits: Waits::Blocks,
-//!         abilities: &[Ability::Stream, Ability::PingPong, Ability::Asleep],
-//!         absent: None,
-//!         fit: Ok,
-//!         create,
 //!         unlink: |name| drop(std::fs::remove_file(path(name))),
-//!         needs_name: false,
+//!         ..Contender::new("my sockets", "Rust", &[Ability::Stream, Ability::PingPong, Ability::Asleep], create)
 //!     }])
 //! }
 //! ```
@@ -115,6 +107,30 @@ pub struct Contender {
     /// Who has it open needs the name. Otherwise it is removed as soon as all have opened it, so that nothing
     /// is left of a run that is killed.
     pub needs_name: bool,
+}
+
+impl Contender {
+    /// One that is here, carries messages of any shape, blocks, and has no name to be removed: what is otherwise is
+    /// said by struct update.
+    pub fn new(
+        name: &'static str,
+        language: &'static str,
+        abilities: &'static [Ability],
+        create: fn(&str, Shape) -> io::Result<Opener>,
+    ) -> Contender {
+        Contender {
+            name,
+            language,
+            kind: Kind::Messages,
+            waits: Waits::Blocks,
+            abilities,
+            absent: None,
+            fit: Ok,
+            create,
+            unlink: |_| (),
+            needs_name: false,
+        }
+    }
 }
 
 /// Opens an object in the process that calls it.
@@ -232,18 +248,9 @@ pub enum Ability {
 }
 
 impl Ability {
-    const ALL: [Ability; 10] = [
-        Ability::Stream,
-        Ability::Pair,
-        Ability::PingPong,
-        Ability::Asleep,
-        Ability::Open,
-        Ability::Idle,
-        Ability::Many,
-        Ability::Priorities,
-        Ability::Depth,
-        Ability::InPlace,
-    ];
+    /// Those that are works.
+    const WORKS: [Ability; 6] =
+        [Ability::Stream, Ability::Pair, Ability::PingPong, Ability::Asleep, Ability::Open, Ability::Idle];
 
     /// As the protocol has it.
     pub const fn name(self) -> &'static str {

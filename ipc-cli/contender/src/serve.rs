@@ -179,7 +179,7 @@ fn request<'a>(contenders: &'a [Contender], line: &str) -> io::Result<Run<'a>> {
     }
     let work = must("work")?;
     let work =
-        Ability::ALL[..6].iter().find(|known| known.name() == work).ok_or_else(|| refuse("there is no such work"))?;
+        Ability::WORKS.iter().find(|known| known.name() == work).ok_or_else(|| refuse("there is no such work"))?;
     let cpus: Option<Vec<usize>> = fields
         .get("cpus")
         .filter(|cpus| !cpus.is_empty())

@@ -1,7 +1,7 @@
 //! What every Linux has, through libc's bare calls.
 
 use crate::sys::{self, MessageQueue, NamedSemaphore};
-use crate::{Ability, Contender, End, Handle, Kind, Opener, Semaphore, Shape, Waits, Word, semaphore};
+use crate::{Ability, Contender, End, Handle, Kind, Opener, Semaphore, Shape, Word, semaphore};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -10,18 +10,7 @@ use Ability::{Asleep, Depth, Idle, Many, Open, Pair, PingPong, Priorities, Strea
 
 /// The system's: a message queue, a pipe, a FIFO, Unix sockets, a semaphore.
 pub fn system() -> Vec<Contender> {
-    let messages = |name, abilities, create| Contender {
-        name,
-        language: "libc",
-        kind: Kind::Messages,
-        waits: Waits::Blocks,
-        abilities,
-        absent: None,
-        fit: Ok,
-        create,
-        unlink: |_| (),
-        needs_name: false,
-    };
+    let messages = |name, abilities, create| Contender::new(name, "libc", abilities, create);
     let has_queues = Path::new(LIMITS).exists();
     vec![
         Contender {

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 use unipc_contender::{
-    Ability, Contender, End, Handle, Kind, Opener, Semaphore, Shape, Waits, Word, floor, semaphore, system,
+    Ability, Contender, End, Handle, Kind, Opener, Semaphore, Shape, Word, floor, semaphore, system,
 };
 
 /// Long enough for a loaded machine; only what hangs comes to it.
@@ -190,18 +190,7 @@ fn trace(name: &str) -> PathBuf {
 
 fn contenders() -> Vec<Contender> {
     use Ability::{Asleep, Depth, Idle, Many, Open, Pair, PingPong, Priorities, Stream};
-    let contender = |name, create| Contender {
-        name,
-        language: "Rust",
-        kind: Kind::Messages,
-        waits: Waits::Blocks,
-        abilities: &[Stream, PingPong, Asleep, Many],
-        absent: None,
-        fit: Ok,
-        create,
-        unlink: |_| (),
-        needs_name: false,
-    };
+    let contender = |name, create| Contender::new(name, "Rust", &[Stream, PingPong, Asleep, Many], create);
     let named =
         |name, create| Contender { unlink: |name| drop(std::fs::remove_file(trace(name))), ..contender(name, create) };
     let mut all = vec![

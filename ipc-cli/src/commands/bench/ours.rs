@@ -11,18 +11,7 @@ use Ability::{Asleep, Depth, Idle, InPlace, Many, Open, Pair, PingPong, Prioriti
 
 /// A queue of each engine, one in place; a pipe, a FIFO, a semaphore.
 pub fn contenders() -> Vec<Contender> {
-    let blocking = |name, abilities, create| Contender {
-        name,
-        language: "Rust",
-        kind: Kind::Messages,
-        waits: Waits::Blocks,
-        abilities,
-        absent: None,
-        fit: Ok,
-        create,
-        unlink: |_| (),
-        needs_name: false,
-    };
+    let blocking = |name, abilities, create| Contender::new(name, "Rust", abilities, create);
     let shared = |name, abilities, create| Contender {
         waits: Waits::SpinsThenBlocks,
         unlink: |name| drop(Queue::unlink(name)),

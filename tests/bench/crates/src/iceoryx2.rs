@@ -10,29 +10,13 @@ use std::fs;
 use std::hint::spin_loop;
 use std::io;
 use std::mem::MaybeUninit;
-use unipc_contender::{Ability, Contender, End, Handle, Kind, Opener, Shape, Waits, Word};
+use unipc_contender::{Ability, Contender, End, Handle, Opener, Shape, Waits, Word};
 
 /// Every subscriber gets every message: so it has one to one, and nothing with several.
 pub fn contender() -> Contender {
-    Contender {
-        name: "iceoryx2",
-        language: "Rust",
-        kind: Kind::Messages,
-        waits: Waits::Spins,
-        abilities: &[
-            Ability::Stream,
-            Ability::Pair,
-            Ability::PingPong,
-            Ability::Open,
-            Ability::Depth,
-            Ability::InPlace,
-        ],
-        absent: None,
-        fit: Ok,
-        create,
-        unlink,
-        needs_name: true,
-    }
+    const ABILITIES: &[Ability] =
+        &[Ability::Stream, Ability::Pair, Ability::PingPong, Ability::Open, Ability::Depth, Ability::InPlace];
+    Contender { waits: Waits::Spins, unlink, needs_name: true, ..Contender::new("iceoryx2", "Rust", ABILITIES, create) }
 }
 
 /// Where the files of an object are, so that nothing else is in the way, nor left behind.

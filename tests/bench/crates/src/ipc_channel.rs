@@ -4,21 +4,12 @@ use crate::theirs;
 use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, bytes_channel};
 use std::io;
 use std::rc::Rc;
-use unipc_contender::{Ability, Contender, Handle, Kind, Opener, Shape, Waits, Word};
+use unipc_contender::{Ability, Contender, Handle, Opener, Shape, Word};
 
 pub fn contender() -> Contender {
-    Contender {
-        name: "ipc-channel",
-        language: "Rust",
-        kind: Kind::Messages,
-        waits: Waits::Blocks,
-        abilities: &[Ability::Stream, Ability::Pair, Ability::PingPong, Ability::Asleep, Ability::Idle, Ability::Many],
-        absent: None,
-        fit,
-        create,
-        unlink: |_| (),
-        needs_name: false,
-    }
+    const ABILITIES: &[Ability] =
+        &[Ability::Stream, Ability::Pair, Ability::PingPong, Ability::Asleep, Ability::Idle, Ability::Many];
+    Contender { fit, ..Contender::new("ipc-channel", "Rust", ABILITIES, create) }
 }
 
 fn fit(shape: Shape) -> io::Result<Shape> {
