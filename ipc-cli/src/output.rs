@@ -89,27 +89,17 @@ impl Output {
 
     fn wait(&mut self, fd: Option<BorrowedFd<'_>>, output: PollFlags, deadline: Deadline) -> Result<bool, Failure> {
         let gone = PollFlags::ERR | PollFlags::HUP;
+        let mut others = vec![(self.file.as_fd(), output)];
+        others.extend(fd.map(|fd| (fd, PollFlags::IN)));
         loop {
-            let mut watched = vec![PollFd::from_borrowed_fd(self.file.as_fd(), output)];
-            watched.extend(fd.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
-            let others = watched.len();
-            watched.extend(self.signals.fds().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
-            let remaining = deadline.remaining().and_then(|left| Timespec::try_from(left).ok());
-            let polled = poll(&mut watched, remaining.as_ref());
-            let shown: Vec<_> = watched[..others].iter().map(PollFd::revents).collect();
-            drop(watched);
-            let mut ended = None;
-            self.signals.take(|signal| ended = Some(signal));
-            match polled {
-                _ if ended.is_some() => return Err(Failure::signal(ended.unwrap_or_default())),
-                Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(Failure::new(exit::OWN, format_args!("wait: {}", plain(&error.into())))),
+            let shown = self.signals.wait_beside(&others, deadline)?;
+            match shown[0] {
                 // The write itself tells what it is.
-                Ok(_) if !output.is_empty() && shown[0].intersects(output | gone) => return Ok(true),
-                Ok(_) if shown[0].intersects(gone) => return Err(io::Error::from(io::ErrorKind::BrokenPipe).into()),
-                Ok(_) if shown[1..].iter().any(|shown| !shown.is_empty()) => return Ok(true),
-                Ok(_) if deadline.has_passed() => return Ok(false),
-                Ok(_) => {}
+                out if !output.is_empty() && out.intersects(output | gone) => return Ok(true),
+                out if out.intersects(gone) => return Err(io::Error::from(io::ErrorKind::BrokenPipe).into()),
+                _ if shown[1..].iter().any(|shown| !shown.is_empty()) => return Ok(true),
+                _ if deadline.has_passed() => return Ok(false),
+                _ => {}
             }
         }
     }

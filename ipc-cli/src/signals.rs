@@ -3,6 +3,8 @@
 
 use crate::exit;
 use crate::failure::{Failure, plain};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXFSZ};
 use signal_hook::low_level::{emulate_default_handler, pipe};
 use std::io::{self, Read};
@@ -10,6 +12,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use unipc::Deadline;
 
 /// Signals that are waited for together with other things.
 pub struct Signals {
@@ -51,6 +54,36 @@ impl Signals {
     /// Readable when a signal has come.
     pub fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.streams.iter().map(|(_, stream)| stream.as_fd())
+    }
+
+    /// Waits at others until one shows something, and tells what each shows; nothing when the deadline has passed. A
+    /// signal is a failure.
+    pub fn wait_beside(
+        &mut self,
+        others: &[(BorrowedFd<'_>, PollFlags)],
+        deadline: Deadline,
+    ) -> Result<Vec<PollFlags>, Failure> {
+        loop {
+            let mut watched: Vec<_> = others.iter().map(|&(fd, what)| PollFd::from_borrowed_fd(fd, what)).collect();
+            watched.extend(self.fds().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+            let remaining = deadline.remaining().and_then(|left| Timespec::try_from(left).ok());
+            let polled = poll(&mut watched, remaining.as_ref());
+            let shown: Vec<_> = watched[..others.len()].iter().map(PollFd::revents).collect();
+            drop(watched);
+            let mut ended = None;
+            self.take(|signal| ended = Some(signal));
+            match (ended, polled) {
+                (Some(signal), _) => return Err(Failure::signal(signal)),
+                (None, Err(Errno::INTR)) => {}
+                (None, Err(error)) => {
+                    return Err(Failure::new(exit::OWN, format_args!("wait: {}", plain(&error.into()))));
+                }
+                (None, Ok(_)) if shown.iter().any(|shown| !shown.is_empty()) || deadline.has_passed() => {
+                    return Ok(shown);
+                }
+                (None, Ok(_)) => {}
+            }
+        }
     }
 
     /// Those that have come since.

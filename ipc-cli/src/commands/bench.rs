@@ -15,7 +15,7 @@ use crate::table::{self, Table};
 use crate::text;
 use contest::{Contest, Outcome, Settings};
 use fastrand::Rng;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use plan::{Row, Section};
 use plot::Palette;
 use program::{Absent, Contender, Program};
@@ -23,7 +23,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{self, IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
@@ -207,10 +207,7 @@ fn hold<'a>(
     let concerned = |row: &Row| contenders.iter().filter(|one| one.takes_part(row)).collect::<Vec<&Contender>>();
     let rows = || sections.iter().flat_map(|section| &section.rows);
     let turns: usize = rows().map(|row| concerned(row).len() * (1 + contest.settings.rounds)).sum();
-    let bar = ProgressBar::with_draw_target(Some(turns as u64), ProgressDrawTarget::stderr());
-    if !io::stderr().is_terminal() {
-        bar.set_draw_target(ProgressDrawTarget::hidden());
-    }
+    let bar = ProgressBar::new(turns as u64); // which is not drawn where standard error is no terminal
     let style = ProgressStyle::with_template("{bar:24} {percent:>3} %  {elapsed} of about {duration}  {wide_msg}");
     bar.set_style(style.expect("the template is right"));
     let palette = Palette::new(contenders);

@@ -3,18 +3,17 @@
 
 use super::plan::Row;
 use crate::exit;
-use crate::failure::{Failure, plain};
+use crate::failure::Failure;
 use crate::signals::Signals;
 use crate::text;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
+use rustix::event::PollFlags;
 use std::ffi::OsString;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::os::fd::AsFd;
 use std::time::Duration;
 use unipc::process::Group;
-use unipc::{Child, Command, Deadline, PipeReader, Redirect};
+use unipc::{Child, Command, Deadline, Redirect};
 use unipc_contender::{Ability, Kind};
 
 /// For the end of a program whose input has ended.
@@ -118,11 +117,10 @@ impl Program {
             if length > LONGEST {
                 return Err(program.strange("says more than there is to say"));
             }
-            let fields: Vec<&str> = said.split('\t').collect();
             // What cannot be shown as it is would be a name that it does not know.
-            let is_text = fields.iter().all(|field| text::shown(field) == *field);
+            let is_text = said.split('\t').all(|field| text::shown(field) == field);
+            let fields: Vec<&str> = if is_text { said.split('\t').collect() } else { Vec::new() };
             match fields[..] {
-                _ if !is_text => return Err(program.strange(format_args!("says '{}'", text::shown(&said)))),
                 ["ready"] => return Ok((program, contenders, absent)),
                 ["absent", name, language, remedy] => {
                     absent.push(Absent { name: name.into(), language: language.into(), remedy: remedy.into() });
@@ -138,7 +136,7 @@ impl Program {
                     abilities: abilities.split(',').map(str::to_owned).collect(),
                     program: number,
                 }),
-                _ => return Err(program.strange(format_args!("says '{}'", text::shown(&said)))),
+                _ => return Err(program.strange(format_args!("says '{said}'"))),
             }
         }
     }
@@ -205,7 +203,9 @@ impl Program {
                 let line: Vec<u8> = self.heard.drain(..=end).collect();
                 return Ok(Heard::Line(String::from_utf8_lossy(&line[..end]).into_owned()));
             }
-            if !readable(stdout, signals, deadline)? {
+            // Something to read, or the end of it.
+            let shown = signals.wait_beside(&[(stdout.as_fd(), PollFlags::IN)], deadline)?;
+            if shown[0].is_empty() {
                 return Ok(Heard::Nothing);
             }
             let mut piece = [0; 8192];
@@ -218,7 +218,7 @@ impl Program {
     }
 
     fn strange(&self, what: impl fmt::Display) -> Failure {
-        let name = text::shown(&self.line[0].to_string_lossy());
+        let name = self.line[0].to_string_lossy();
         Failure::new(exit::OWN, format_args!("{name}: it is no program of contenders: it {what}"))
     }
 
@@ -255,28 +255,6 @@ fn spawn(line: &[OsString]) -> Result<Child, Failure> {
     let mut command = Command::from_arguments(line);
     command.stdin(Redirect::Pipe).stdout(Redirect::Pipe).group(Group::Own).dies_with_parent(SIGKILL);
     command.spawn().map_err(|error| Failure::new(exit::of_spawn(&error), error))
-}
-
-/// Whether there is something to read, or the end of it, before the deadline. A signal is a failure.
-fn readable(stdout: &PipeReader, signals: &mut Signals, deadline: Deadline) -> Result<bool, Failure> {
-    loop {
-        let mut watched = vec![PollFd::from_borrowed_fd(stdout.as_fd(), PollFlags::IN)];
-        watched.extend(signals.fds().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
-        let remaining = deadline.remaining().and_then(|left| Timespec::try_from(left).ok());
-        let polled = poll(&mut watched, remaining.as_ref());
-        let shown = !watched[0].revents().is_empty();
-        drop(watched);
-        let mut ended = None;
-        signals.take(|signal| ended = Some(signal));
-        match polled {
-            _ if ended.is_some() => return Err(Failure::signal(ended.unwrap_or_default())),
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(Failure::new(exit::OWN, format_args!("wait: {}", plain(&error.into())))),
-            Ok(_) if shown => return Ok(true),
-            Ok(_) if deadline.has_passed() => return Ok(false),
-            Ok(_) => {}
-        }
-    }
 }
 
 /// `None`: it is no answer.
