@@ -679,12 +679,12 @@ impl Running {
     }
 }
 
-/// A stage that has ended and was reaped needs no signal.
 /// Does it with all, whatever comes of one, and tells what failed first.
 fn each<'a>(stages: impl IntoIterator<Item = &'a Child>, work: impl FnMut(&'a Child) -> Result<()>) -> Result<()> {
     stages.into_iter().map(work).fold(Ok(()), Result::and)
 }
 
+/// A stage that has ended and was reaped needs no signal.
 fn absent_is_done(signalled: Result<()>) -> Result<()> {
     signalled.or_else(|error| if error.errno() == libc::ESRCH { Ok(()) } else { Err(error) })
 }

@@ -223,6 +223,11 @@ fn is_refusal(errno: Errno) -> bool {
     !matches!(errno.0, libc::ENOENT | libc::ESRCH)
 }
 
+/// When a process began, where that can be told; `boot` is when the machine did.
+pub(super) fn started(number: u32, boot: Option<SystemTime>) -> Option<SystemTime> {
+    Some(boot? + proc::started(number)?)
+}
+
 fn look_at(number: u32, window: u32, boot: Option<SystemTime>) -> Option<Arc<Process>> {
     let status = proc::status(number).ok().filter(|status| !status.ended)?;
     Some(Arc::new(Process {
@@ -230,7 +235,7 @@ fn look_at(number: u32, window: u32, boot: Option<SystemTime>) -> Option<Arc<Pro
         name: status.name,
         command: proc::command(window),
         uid: status.uid,
-        started: boot.zip(proc::started(number)).map(|(boot, since)| boot + since),
+        started: started(number, boot),
         numbers: status.numbers,
         window,
     }))

@@ -167,8 +167,7 @@ fn maker_of(object: &Object) -> std::result::Result<String, String> {
     for number in processes {
         match proc::status(number) {
             Ok(status) if !status.ended && status.numbers.last() == Some(&maker) => {
-                let started = boot.zip(proc::started(number)).map(|(boot, since)| boot + since);
-                if started.is_none_or(|started| started <= made + LATER) {
+                if scene::started(number, boot).is_none_or(|started| started <= made + LATER) {
                     let name = status.name.escape_debug();
                     return Err(format!("process {number} ({name}) may have made it, and runs still"));
                 }
