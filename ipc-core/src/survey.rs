@@ -498,9 +498,14 @@ pub fn find(object: &str) -> Result<Vec<Object>> {
     let is_name = object.starts_with('/') && !object[1..].contains('/');
     let mut survey = objects(&[Kind::Queue, Kind::Memory, Kind::Semaphore]);
     survey.objects.retain(|found| found.path.as_ref() == Some(&path) || is_name && found.name == object);
-    if is_name && !survey.objects.iter().any(|found| found.engine == Engine::Posix && found.kind == Kind::Queue) {
-        survey.objects.extend(queues::by_name(object));
-        sort(&mut survey.objects);
+    let queue = |found: &Object| found.engine == Engine::Posix && found.kind == Kind::Queue;
+    if is_name && !survey.objects.iter().any(|found| queue(found) && !queues::lost_its_name(found)) {
+        if let Some(named) = queues::by_name(object) {
+            // One that bore the name before, and that somebody still has, is not in its way.
+            survey.objects.retain(|found| !queue(found));
+            survey.objects.push(named);
+            sort(&mut survey.objects);
+        }
     }
     if survey.objects.is_empty() {
         survey.objects.extend(pipes::by_path(operation, &path, is_name)?);

@@ -69,6 +69,13 @@ fn facts(path: &Path) -> Option<Facts> {
     observe::facts(&c_path(path).ok()?, false).ok()
 }
 
+const REMOVED: &str = "its name was removed before";
+
+/// Whether another may bear its name by now.
+pub(super) fn lost_its_name(object: &Object) -> bool {
+    matches!(object.kin.way, Way::None(REMOVED))
+}
+
 /// A queue that no directory lists, but somebody has open.
 fn open(scene: &Scene, key: Key, target: &Path) -> Option<Object> {
     let openers = scene.openers(key);
@@ -91,7 +98,7 @@ fn open(scene: &Scene, key: Key, target: &Path) -> Option<Object> {
     let is_ours = other.is_none() || other == proc::namespace("self", "ipc");
     object.kin.way = if removed {
         object.trouble.push("its name was removed: it goes with the last who has it open".into());
-        Way::None("its name was removed before")
+        Way::None(REMOVED)
     } else if is_ours {
         Way::Queue
     } else {
